@@ -6,7 +6,6 @@ A link is 64 bits of an HMAC over a patient id, a study UID or an accession numb
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,7 @@ from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.replace.surrogates import taken_names
-from curate.deid.text.dates import find_dates
-from curate.deid.text.fold import fold_value
+from curate.sources.days import whole_day
 from curate.sources.identity import canonical_id, canonical_ids, no_one, spellings
 from curate.sources.reports.columns import IDENTIFYING, Kind, Kinds, leaves
 
@@ -159,17 +157,6 @@ def search_values(kind: Kind, cell: str) -> Iterator[str]:
         yield "^".join(words[:5]) if "," in cell or "^" in cell else "^".join([*words[-1:], *words[:-1]][:5])
         yield from (w for w in words if len(w) > 2 or (len(w) == 2 and not w.isascii()))
     yield from dict.fromkeys(spellings(cell) if kind in (Kind.PATIENT, Kind.ACCESSION) else (cell,))
-
-
-def whole_day(cell: str) -> dt.date | None:
-    """The date in a cell that holds nothing but a date and perhaps a time; None for anything else."""
-    folded = fold_value(cell)
-    spans = [(s, e, each) for s, e, each in find_dates(folded) if each is not None]
-    if len({each for *_, each in spans}) != 1:
-        return None
-    start, end, day = spans[0]
-    rest = folded[:start] + folded[end:]
-    return None if re.search(r"[^\W\d_]{3,}", rest) or len(re.sub(r"\D", "", rest)) > 12 else day
 
 
 def is_uid(value: str) -> bool:

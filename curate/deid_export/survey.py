@@ -22,16 +22,15 @@ from curate.deid_export.report_people import HEADER, NAME, ROW, SURVEY, VALUE, W
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.days import DAY
 from curate.sources.dicom.file import open_dicom, text
 from curate.sources.identity import listed, no_one
-from curate.sources.reports.columns import WORDS, Kind, Kinds, decoded, leaves, words_of
+from curate.sources.reports.columns import UID, WORDS, Kind, Kinds, decoded, leaves, words_of
 from curate.sources.reports.formats import MAX_BYTES, report_suffix
 from curate.sources.reports.rows import open_records
 from curate.sources.sniff import sniff
 
 SAMPLE = 500  # records that show what a file's columns hold
-_UID = re.compile(r"[0-2](?:\.\d+){3,}")
-_DAY = re.compile(r"(?:19|20)\d\d[01]\d[0-3]\d")
 _Fact = tuple[int, int, str]
 
 
@@ -66,7 +65,7 @@ def _header_facts(ds: Dataset, pseudo: Pseudonymizer) -> Iterator[_Fact]:
         yield from ((NAME, 0, word) for word in name_words(value))
         # Instance UIDs are left out (a series has thousands, and every UID in a report is masked anyway), and so are
         # dates but that of birth, because the scrubber takes the oldest date for it.
-        if links and (value in identifiers or not (_UID.fullmatch(value) or _DAY.fullmatch(value))):
+        if links and (value in identifiers or not (UID.fullmatch(value) or DAY.fullmatch(value))):
             yield VALUE, links[0], value
 
 
@@ -101,7 +100,7 @@ def row_links(record: dict[str, Any], kinds: Kinds, pseudo: Pseudonymizer) -> tu
     """The links of one record, the patient's first, and its patient id ("" where it has none)."""
     cells: dict[Kind, str] = {}
     for kind, cell in own_values(record, kinds):
-        if kind is not Kind.UID or _UID.fullmatch(cell):
+        if kind is not Kind.UID or UID.fullmatch(cell):
             cells.setdefault(kind, "" if no_one(cell) else cell)
     patient = cells.get(Kind.PATIENT, "")
     studies = [value for path, value in leaves(record) if kinds.of(path) is Kind.UID and "study" in words_of(path)]

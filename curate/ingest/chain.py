@@ -106,8 +106,8 @@ class IngestTask:
                 done = []
                 for i in range(0, table.num_rows, self.batch):
                     write_share(i, table.num_rows)
-                    made = run_stages(table.slice(i, self.batch), self.stages)
-                    done.append(without_payload(conform(made, RECORD)))
+                    ready = run_stages(table.slice(i, self.batch), self.stages)
+                    done.append(without_payload(conform(ready, RECORD)))
         except SourceError as error:
             raise SourceError(error.number, error.name, out_of_reach(_paths(table, error.name))) from None
         records = pa.concat_tables(done) if done else RECORD.empty_table()

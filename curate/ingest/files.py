@@ -34,7 +34,7 @@ _SCREEN_SERIES = (
 )
 
 
-def said_by_paths(files: pa.Table, rules: Mapping[str, FileRules]) -> list[dict[str, str]]:
+def keys_of_paths(files: pa.Table, rules: Mapping[str, FileRules]) -> list[dict[str, str]]:
     """What `images.key_pattern` finds in each file's path: group -> value."""
     patterns = _patterns(rules)
     sources, paths = files["source"].to_pylist(), files["relative"].to_pylist()
@@ -47,7 +47,7 @@ def _patterns(rules: Mapping[str, FileRules]) -> dict[str, re.Pattern[str]]:
 
 def ids_of_files(files: pa.Table, rules: Mapping[str, FileRules]) -> IdSurvey:
     """The ids in the files' headers and paths."""
-    survey, found = IdSurvey(), said_by_paths(files, rules)
+    survey, found = IdSurvey(), keys_of_paths(files, rules)
     for group, column in COLUMN.items():
         headers = {canonical_id(cell) for cell in files[column].unique().to_pylist() if cell}
         survey.add("headers", group, headers)
@@ -60,7 +60,7 @@ def with_path_keys(files: pa.Table, rules: Mapping[str, FileRules], known: Known
     ``image_id``, ``split`` ("" where nothing is said) and ``path_ids``, every identity found, as it is PHI. ``known``:
     of the archive whose part they are, by default what their own ids say."""
     known = known or ids_of_files(files, rules).known()
-    found, sources = said_by_paths(files, rules), files["source"].to_pylist()
+    found, sources = keys_of_paths(files, rules), files["source"].to_pylist()
     path_first = [s in rules and rules[s].key_first == "path" for s in sources]
     for group, column in COLUMN.items():
         if any(group in p.groupindex for p in _patterns(rules).values()):
@@ -68,8 +68,8 @@ def with_path_keys(files: pa.Table, rules: Mapping[str, FileRules], known: Known
             none = {"", *known.none["headers", group]}  # one that says "0" or "unknown" lacks it, whatever paths number
             mine = zip(found, path_first, own, strict=True)
             values = [
-                (k.get(group) if first or canonical_id(said or "") in none else None) or said or ""
-                for k, first, said in mine
+                (k.get(group) if first or canonical_id(value or "") in none else None) or value or ""
+                for k, first, value in mine
             ]
             files = with_column(files, column, pa.array(values, pa.string()))
     ids = [[k[g] for g in IDENTITIES if g in k] for k in found]

@@ -42,9 +42,8 @@ from curate.sources.pairing.known import IDS, KnownIds
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.pairing.pair import pair
 from curate.sources.pairing.paths import beside, stem
-from curate.sources.reports.packed import PackedReports, pack
 from curate.sources.reports.read import Counted, not_read, read_reports
-from curate.sources.reports.report import Report
+from curate.sources.reports.report import PackedReports, Report, pack
 from curate.sources.scan import SCAN, read_scan
 from curate.sources.walk import as_path
 
@@ -149,7 +148,7 @@ class Matched:
     files: pa.Table
     reports: pa.Table  # REPORT_MATCH
     images: pa.Table
-    told: pa.Table
+    report_keys: pa.Table
     counts: Tally
     pairing: Pairing
 
@@ -177,39 +176,42 @@ def match(scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rule
     files = pa.concat_tables([NO_FILES, *(with_source(table, name) for name, table in scans)])
     mine = {r.file for r in reports if is_read(r)}
     files = with_column(files, "reason", read_as_reports(files, [f in mine for f in file_names(files)]))
-    told = report_table(reports)
-    known = ids_of_files(files, rules.files).add_cells("reports", told.select(IDS).to_pydict()).known()
-    matched = match_part(files, reports, told, rules, known)
+    report_keys = report_table(reports)
+    known = ids_of_files(files, rules.files).add_cells("reports", report_keys.select(IDS).to_pydict()).known()
+    matched = match_part(files, reports, report_keys, rules, known)
     require_named(files.num_rows, named_by_table(matched.files), rules.splits)
-    return replace(matched, pairing=told_of(matched.counts, matched.images, matched.told, rules, reports))
+    return replace(matched, pairing=pairing_of(matched.counts, matched.images, matched.report_keys, rules, reports))
 
 
 def match_part(
-    files: pa.Table, reports: Sequence[Report], told: pa.Table, rules: IndexRules, known: KnownIds
+    files: pa.Table, reports: Sequence[Report], report_keys: pa.Table, rules: IndexRules, known: KnownIds
 ) -> Matched:
-    """Files (SCAN and ``source``) and reports (``told``: their `report_table`) of an archive whose ids are ``known``,
-    paired: all that could meet must be among them (`curate.ingest.links`)."""
+    """Files (SCAN and ``source``) and reports (``report_keys``: their `report_table`) of an archive whose ids are
+    ``known``, paired: all that could meet must be among them (`curate.ingest.links`)."""
     files = with_table_splits(with_path_keys(files, rules.files, known), rules.splits)
     files = with_column(files, "reason", judge(files, rules.files))
     if rules.per_series == "middle":
         files = with_column(files, "reason", middle_of_series(files))
     usable = np.flatnonzero(files["reason"].is_null().to_numpy(zero_copy_only=False))
-    images = _pairing_columns(files, usable, set(told["image"].to_pylist()))
+    images = _pairing_columns(files, usable, set(report_keys["image"].to_pylist()))
     if "image" in rules.pair.by:
-        images, told = _with_stems(images, told, files.take(pa.array(usable))["path"].to_pylist(), reports)
-    image_match, report_match = pair(images, told, rules.pair, known)
-    counts = tally(images, told, image_match, rules.pair, known)
+        paths = files.take(pa.array(usable))["path"].to_pylist()
+        images, report_keys = _with_stems(images, report_keys, paths, reports)
+    image_match, report_match = pair(images, report_keys, rules.pair, known)
+    counts = tally(images, report_keys, image_match, rules.pair, known)
     files = _with_matches(files, usable, image_match, rules)
     if rules.per_series in ("key", "montage"):
         texts = [r.text for r in reports] if rules.per_series == "key" else []
         files = choose_slices(files, rules.per_series, rules.slices, texts)
-    return Matched(files, report_match, images, told, counts, counts.pairing(rules.pair))
+    return Matched(files, report_match, images, report_keys, counts, counts.pairing(rules.pair))
 
 
-def told_of(counts: Tally, images: pa.Table, told: pa.Table, rules: IndexRules, reports: Iterable[Report]) -> Pairing:
+def pairing_of(
+    counts: Tally, images: pa.Table, report_keys: pa.Table, rules: IndexRules, reports: Iterable[Report]
+) -> Pairing:
     """How the pairing of an archive went; where few paired, why, for which both sides are compared again."""
-    made = describe(counts, images, told, rules.pair)
-    return replace(made, lines=(*made.lines, *not_read(reports))) if made.is_few else made
+    pairing = describe(counts, images, report_keys, rules.pair)
+    return replace(pairing, lines=(*pairing.lines, *not_read(reports))) if pairing.is_few else pairing
 
 
 def named_by_table(files: pa.Table) -> int:
@@ -229,29 +231,29 @@ def texts_and_values(index: pa.Table) -> tuple[Iterator[tuple[str, str]], list[s
     return ((patient, text) for patient, text in reports if text), values
 
 
-def _pairing_columns(files: pa.Table, usable: np.ndarray, asked: Collection[str]) -> pa.Table:
+def _pairing_columns(files: pa.Table, usable: np.ndarray, wanted: Collection[str]) -> pa.Table:
     """What `pair` asks of an image, of the files without a reason against them; ``row`` counts those. A member of an
-    archive is called as its sample where that is ``asked`` for, as any file by its path where it is not."""
+    archive is called as its sample where that is ``wanted``, as any file by its path where it is not."""
     chosen = files.take(pa.array(usable))
     names = {"accession": "accession", "study": "study_uid", "patient": "patient_id", "date": "study_date"}
     columns = {to: chosen[name].fill_null("") for to, name in names.items()}
     named = zip(*(chosen[name].to_pylist() for name in ("image_id", "sample", "relative")), strict=True)
-    image = [own or (sample if sample and sample in asked else path) or "" for own, sample, path in named]
+    image = [own or (sample if sample and sample in wanted else path) or "" for own, sample, path in named]
     columns["image"] = pa.array(image, pa.string())
     return pa.table({"row": pa.array(range(len(usable)), pa.int64()), **columns})
 
 
 def _with_stems(
-    images: pa.Table, told: pa.Table, paths: list[bytes], reports: Sequence[Report]
+    images: pa.Table, report_keys: pa.Table, paths: list[bytes], reports: Sequence[Report]
 ) -> tuple[pa.Table, pa.Table]:
-    """Both with one name for an image and for a report that stands beside it (`curate.sources.paths.beside`)."""
-    asked = told["image"].to_pylist()
-    places = [places_of(r, name) if name and r.file else () for r, name in zip(reports, asked, strict=True)]
+    """Both with one name for an image and for a report that stands beside it (`beside`)."""
+    wanted = report_keys["image"].to_pylist()
+    places = [places_of(r, name) if name and r.file else () for r, name in zip(reports, wanted, strict=True)]
     named, names = beside(
-        asked, places, images["image"].to_pylist(), [as_in_a_folder(os.fsdecode(path)) for path in paths]
+        wanted, places, images["image"].to_pylist(), [as_in_a_folder(os.fsdecode(path)) for path in paths]
     )
     images = with_column(images, "image", pa.array(names, pa.string()))
-    return images, with_column(told, "image", pa.array(named, pa.string()))
+    return images, with_column(report_keys, "image", pa.array(named, pa.string()))
 
 
 def places_of(report: Report, name: str) -> tuple[str, ...]:

@@ -42,12 +42,12 @@ from curate.ingest.index import (
     files_below,
     match_part,
     named_by_table,
+    pairing_of,
     read_as_reports,
     read_source,
     report_table,
     settled,
     texts_and_values,
-    told_of,
     with_source,
     withdrawn_keys,
 )
@@ -59,7 +59,7 @@ from curate.record import FATE, INDEX, conform, live
 from curate.sources.faults import patiently
 from curate.sources.pairing.coverage import Tally
 from curate.sources.pairing.known import IDS, IdSurvey
-from curate.sources.reports.packed import PackedReports, pack
+from curate.sources.reports.report import PackedReports, pack
 from curate.sources.scan import read_scan
 from curate.step import Task, Unit, read_parts
 from curate.storage import remove_tree
@@ -282,10 +282,10 @@ class Sorted(_OfFiles):
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """``rows``: how many."""
-        table, said = self._table(partition), self.read("bucket", partition)
-        bucket = said["bucket"].to_numpy()
+        table, decided = self._table(partition), self.read("bucket", partition)
+        bucket = decided["bucket"].to_numpy()
         if partition < len(self.chunks):
-            table = with_column(table, "reason", read_as_reports(table, said["read"].to_pylist()))
+            table = with_column(table, "reason", read_as_reports(table, decided["read"].to_pylist()))
         for i in np.unique(bucket).tolist():
             self.write(table.filter(pa.array(bucket == i)), "piece", i, partition)
         return pa.table({"rows": [table.num_rows]})
@@ -325,7 +325,7 @@ class Rows(_Sealed):
             self.write(table.filter(pa.array(where == i)), "rows", i, partition)
         self.write(table.select(_NARROW), "narrow", partition)
         self.write(matched.images, "images", partition)
-        self.write(matched.told, "asked", partition)
+        self.write(matched.report_keys, "asked", partition)
         self.write(matched.counts.table(), "counts", partition)
         counts = {"files": [files.num_rows], "named": [named_by_table(matched.files)]}
         self.write(pa.table(counts), "splits", partition)
@@ -333,8 +333,8 @@ class Rows(_Sealed):
 
     def beside(self, partition: int) -> list[Path]:
         """The pieces, and what was compared."""
-        told = [self.path(name, partition) for name in ("narrow", "images", "asked", "counts", "splits")]
-        return [*(self.path("rows", i, partition) for i in range(self.ranges)), *told]
+        whole = [self.path(name, partition) for name in ("narrow", "images", "asked", "counts", "splits")]
+        return [*(self.path("rows", i, partition) for i in range(self.ranges)), *whole]
 
 
 def _ranges(keys: Sequence[str], ranges: int) -> npt.NDArray[np.int64]:
@@ -376,12 +376,12 @@ class Settled(_Sealed):
         counts = Tally.of_tables(self.read("counts", i) for i in range(self.buckets))
         pairing = counts.pairing(self.rules.pair)
         if pairing.is_few:  # both sides are compared again, in this process: narrow columns, but of all
-            images, told = (numbered(self._all(name)) for name in ("images", "asked"))
+            images, report_keys = (numbered(self._all(name)) for name in ("images", "asked"))
             packed = (
                 read_sealed(p, self.secret.pseudonymizer()) for p in sorted(self.path("x").parent.glob("reports-*"))
             )
             reports = (r for table in packed for r in PackedReports.of_table(table))
-            pairing = told_of(counts, images, told, self.rules, reports)
+            pairing = pairing_of(counts, images, report_keys, self.rules, reports)
         write_sealed(place(self.sealed) / PAIRING, pairing.table(), self.secret.pseudonymizer())
 
     def beside(self, partition: int) -> list[Path]:
@@ -431,22 +431,22 @@ class Parts(_Sealed):
         """The rows alive at the places from ``start`` to before ``stop``, from the range ``first`` on."""
         tables: list[pa.Table] = []
         for i in range(first, self.ranges):
-            said = self.read("settled", i)
-            wanted = pc.and_(pc.greater_equal(said["place"], start), pc.less(said["place"], stop))
-            said = said.filter(pc.fill_null(wanted, False))
-            tables.append(self._of_range(i, said))
+            decided = self.read("settled", i)
+            wanted = pc.and_(pc.greater_equal(decided["place"], start), pc.less(decided["place"], stop))
+            decided = decided.filter(pc.fill_null(wanted, False))
+            tables.append(self._of_range(i, decided))
             if sum(t.num_rows for t in tables) == stop - start:
                 break
         return pa.concat_tables(tables)
 
-    def _of_range(self, i: int, said: pa.Table) -> pa.Table:
+    def _of_range(self, i: int, decided: pa.Table) -> pa.Table:
         """INDEX rows of a range as ``said`` has settled them, and ``gone``."""
-        pieces = [self.read("rows", i, bucket) for bucket in range(self.buckets)] if said.num_rows else []
+        pieces = [self.read("rows", i, bucket) for bucket in range(self.buckets)] if decided.num_rows else []
         table = pa.concat_tables([INDEX.empty_table(), *pieces])
-        table = table.take(pc.index_in(said["key"].combine_chunks(), value_set=table["key"]))
+        table = table.take(pc.index_in(decided["key"].combine_chunks(), value_set=table["key"]))
         for name in ("official_split", "drop_step", "drop_reason", "second_look"):
-            table = with_column(table, name, said[name])
-        return table.append_column("gone", said["gone"])
+            table = with_column(table, name, decided[name])
+        return table.append_column("gone", decided["gone"])
 
     def beside(self, partition: int) -> list[Path]:
         """The parts, and the words."""

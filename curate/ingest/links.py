@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from curate.ingest.files import COLUMN, judge, said_by_paths
+from curate.ingest.files import COLUMN, judge, keys_of_paths
 from curate.ingest.index import file_names, is_read, places_of
 from curate.ingest.rules import IndexRules
 from curate.sources.identity import PADDING, canonical_id, telling_ids
@@ -44,10 +44,10 @@ class _Links:
         self._ids: list[tuple[int, str, str]] = []
         self._ignore = ignore
 
-    def add(self, row: int, kinds: Iterable[int], what: str, value: str) -> None:
-        """One hash of a row; what differs by ``what`` is not equal."""
-        made = hash_of(what, value)
-        self._rows += [(row, kind, made, 0) for kind in kinds]
+    def add(self, row: int, kinds: Iterable[int], of: str, value: str) -> None:
+        """One hash of a row; what differs by ``of`` is not equal."""
+        hashed = hash_of(of, value)
+        self._rows += [(row, kind, hashed, 0) for kind in kinds]
 
     def add_id(self, row: int, column: str, value: str) -> None:
         """A canonical id, compared as `pair` does."""
@@ -73,42 +73,42 @@ def hash_of(*parts: str) -> int:
 
 def links_of_files(files: pa.Table, rules: IndexRules) -> pa.Table:
     """LINKS of scanned files (SCAN and ``source``)."""
-    made = _Links(rules.pair.ignore)
+    links = _Links(rules.pair.ignore)
     for row, name in enumerate(file_names(files)):
         if name:
-            made.add(row, (FILE,), "file", name)
+            links.add(row, (FILE,), "file", name)
     good = np.flatnonzero(files["reason"].is_null().to_numpy(zero_copy_only=False))
     some = files.take(pa.array(good))
-    said, sources = said_by_paths(some, rules.files), some["source"].to_pylist()
+    keys, sources = keys_of_paths(some, rules.files), some["source"].to_pylist()
     for group, column in COLUMN.items():
         if group == "accession" and group not in rules.pair.by:
             continue
-        for row, own, path in zip(good.tolist(), some[column].to_pylist(), said, strict=True):
+        for row, own, path in zip(good.tolist(), some[column].to_pylist(), keys, strict=True):
             for value in {canonical_id(own or ""), canonical_id(path.get(group, ""))}:
-                made.add_id(row, group, value)
+                links.add_id(row, group, value)
     columns = [some[name].to_pylist() for name in ("study_uid", "series_uid")]
-    for row, source, path, study, series in zip(good.tolist(), sources, said, *columns, strict=True):
+    for row, source, path, study, series in zip(good.tolist(), sources, keys, *columns, strict=True):
         for value in {study, path.get("study")} - {None, ""}:  # `judge` groups by either
-            made.add(row, (TOGETHER,), "study", f"{source}\0{value}")
+            links.add(row, (TOGETHER,), "study", f"{source}\0{value}")
         if series and rules.per_series != "all":
-            made.add(row, (TOGETHER,), "series", f"{source}\0{series}")
+            links.add(row, (TOGETHER,), "series", f"{source}\0{series}")
     if "image" in rules.pair.by:
-        _add_names(made, some, good.tolist(), said, rules)
-    return made.table()
+        _add_names(links, some, good.tolist(), keys, rules)
+    return links.table()
 
 
-def _add_names(made: _Links, files: pa.Table, rows: list[int], said: list[dict[str, str]], rules: IndexRules) -> None:
+def _add_names(links: _Links, files: pa.Table, rows: list[int], found: list[dict[str, str]], rules: IndexRules) -> None:
     sure, both = _surely_wanted(files, rules), (ID, EXACT)
     columns = [files[name].to_pylist() for name in ("path", "relative", "sample")]
-    for i, (row, keys, path, relative, sample) in enumerate(zip(rows, said, *columns, strict=True)):
+    for i, (row, keys, path, relative, sample) in enumerate(zip(rows, found, *columns, strict=True)):
         place, own = as_in_a_folder(os.fsdecode(path)), keys.get("image")
         names = {_last(stem(place))}
         for value in dict.fromkeys(filter(None, (own or relative, None if own else sample))):
-            made.add(row, both if sure[i] and (own or not sample or value == sample) else (ID,), "image", value)
+            links.add(row, both if sure[i] and (own or not sample or value == sample) else (ID,), "image", value)
             names.add(_last(stem(value)))
-        made.add(row, both if sure[i] else (ID,), "place", place)
+        links.add(row, both if sure[i] else (ID,), "place", place)
         for name in names:
-            made.add(row, (NAME,), "name", name)
+            links.add(row, (NAME,), "name", name)
 
 
 def _surely_wanted(files: pa.Table, rules: IndexRules) -> npt.NDArray[np.bool_]:
@@ -120,32 +120,32 @@ def _surely_wanted(files: pa.Table, rules: IndexRules) -> npt.NDArray[np.bool_]:
 
 def links_of_reports(reports: Iterable[Report], rules: IndexRules, inside: Mapping[str, str]) -> pa.Table:
     """LINKS of reports; ``inside``: as of the archive's `KnownIds`."""
-    made, files = _Links(rules.pair.ignore), set[str]()
+    links, files = _Links(rules.pair.ignore), set[str]()
     for row, r in enumerate(reports):
         if is_read(r) and r.file not in files:
             files.add(r.file)
-            made.add(row, (FILE,), "file", r.file)
+            links.add(row, (FILE,), "file", r.file)
         for name, cell in (("accession", r.accession), ("study", r.study)):
             if cell := cell.strip(PADDING):
                 for value in {canonical_id(cell), *listed_ids(cell, inside[name])}:
-                    made.add_id(row, name, value)
+                    links.add_id(row, name, value)
         patient = r.patient.strip(PADDING)
         for value in {canonical_id(part) for part in (patient, *patient.split("~"))}:
-            made.add_id(row, "patient", value)
+            links.add_id(row, "patient", value)
         if "image" in rules.pair.by and r.image:
-            _add_asked(made, row, r)
-    return made.table()
+            _add_asked(links, row, r)
+    return links.table()
 
 
-def _add_asked(made: _Links, row: int, report: Report) -> None:
+def _add_asked(links: _Links, row: int, report: Report) -> None:
     name, places = report.image.replace("\\", "/"), places_of(report, report.image) if report.file else ()
-    made.add(row, (ID, EXACT), "image", name)
+    links.add(row, (ID, EXACT), "image", name)
     for place in places:
-        made.add(row, (ID, EXACT), "place", place)
+        links.add(row, (ID, EXACT), "place", place)
     parts = [name, *(part.strip(PADDING + "[]'\"") for part in re.split(r"[;|,]", name))]
     lasts = {_last(part) for p in (*parts, *places) if (part := p.strip(PADDING))}
     for value in lasts | {stem(last) for last in lasts}:
-        made.add(row, (NAME,), "name", value)
+        links.add(row, (NAME,), "name", value)
 
 
 def _last(path: str) -> str:
@@ -154,9 +154,9 @@ def _last(path: str) -> str:
 
 def none_of(known: KnownIds) -> Numbers:
     """The hashes of what stands for no id of an image."""
-    told = [("accession", v) for v in known.none["images", "accession"]]
-    told += [("study", v) for v in known.none["images", "study"]] + [("patient", v) for v in known.nobody]
-    return np.array([hash_of(f"none {column}", value) for column, value in told], np.uint64)
+    pairs = [("accession", v) for v in known.none["images", "accession"]]
+    pairs += [("study", v) for v in known.none["images", "study"]] + [("patient", v) for v in known.nobody]
+    return np.array([hash_of(f"none {column}", value) for column, value in pairs], np.uint64)
 
 
 def buckets_of(

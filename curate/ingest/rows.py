@@ -21,8 +21,8 @@ from curate.ingest.slices import frames_of
 from curate.ingest.splits import split_of_file
 from curate.record import INDEX, TILE, Reason, live
 from curate.sources.identity import first_id, spellings
+from curate.sources.pairing.several import declared_status, joined, told_status
 from curate.sources.reports.report import Report
-from curate.sources.reports.several import declared_status, joined, told_status
 
 if TYPE_CHECKING:
     from curate.ingest.rules import IndexRules, SecondLook

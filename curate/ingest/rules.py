@@ -13,8 +13,9 @@ from curate.deid.rules import PixelPolicy, TextRules
 from curate.errors import RecipeError
 from curate.export.split import SPLITS
 from curate.sources.pairing.rules import PairRules
+from curate.sources.pairing.several import Several
 from curate.sources.picture import PixelRules
-from curate.sources.reports.asked import Asked, ReportColumns, Several
+from curate.sources.reports.report import Asked, ReportColumns
 
 if TYPE_CHECKING:
     import polars as pl

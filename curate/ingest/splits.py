@@ -31,16 +31,16 @@ def with_table_splits(files: pa.Table, rules: OfficialSplits) -> pa.Table:
     if table is None:
         return files.append_column("table_split", pa.nulls(files.num_rows, kind))
     rows = files.select(_ASKED).to_pylist()
-    told: dict[str, dict[str, list[str]]] = {}
+    splits: dict[str, dict[str, list[str]]] = {}
     for key in KEYS:
         column = getattr(table, key)
         if column is not None:
-            asked = pl.Series(list({v for file in rows for v in _asked(file)[key] if v}), dtype=pl.String)
+            names = pl.Series(list({v for file in rows for v in _names_of(file)[key] if v}), dtype=pl.String)
             pairs = table.rows.select(pl.col(column).alias("k"), pl.col(table.column).alias("v"))
-            pairs = pairs.filter(pl.col("k").is_in(asked.implode()))
+            pairs = pairs.filter(pl.col("k").is_in(names.implode()))
             grouped = pairs.group_by("k", maintain_order=True).agg(pl.col("v").unique())
-            told[key] = dict(zip(grouped["k"].to_list(), grouped["v"].to_list(), strict=True))
-    found = [_from_table(told, file) for file in rows]
+            splits[key] = dict(zip(grouped["k"].to_list(), grouped["v"].to_list(), strict=True))
+    found = [_from_table(splits, file) for file in rows]
     return files.append_column("table_split", pa.array(found, kind))
 
 
@@ -52,17 +52,17 @@ def require_named(files: int, named: int, rules: OfficialSplits) -> None:
         raise RecipeError("split.table", f"names none of the archive's images: {shown}", "name other columns")
 
 
-def split_of_file(file: Mapping[str, Any], said: str, rules: OfficialSplits) -> str | None:
-    """The split of a file (columns of `with_table_splits`) whose report says ``said``; "?": unknown."""
-    return rules.strongest([file["split"], said, *(file["table_split"] or ())])
+def split_of_file(file: Mapping[str, Any], column: str, rules: OfficialSplits) -> str | None:
+    """The split of a file (columns of `with_table_splits`) whose report's ``column`` says that; "?": unknown."""
+    return rules.strongest([file["split"], column, *(file["table_split"] or ())])
 
 
-def _from_table(told: Mapping[str, Mapping[str, list[str]]], file: Mapping[str, Any]) -> list[str] | None:
-    asked = _asked(file)
-    return next((rows[value] for key, rows in told.items() for value in asked[key] if value and value in rows), None)
+def _from_table(splits: Mapping[str, Mapping[str, list[str]]], file: Mapping[str, Any]) -> list[str] | None:
+    names = _names_of(file)
+    return next((rows[value] for key, rows in splits.items() for value in names[key] if value and value in rows), None)
 
 
-def _asked(file: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def _names_of(file: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """What a table may call the file by, by the kinds of its columns."""
     path = file["relative"]
     name = PurePosixPath(path).name
@@ -77,13 +77,13 @@ def _asked(file: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 def settle(index: pa.Table, rules: OfficialSplits) -> pa.Table:
     """INDEX rows with their split and, where it says what is none ("?") or is on another side than their patient, a
     reason: UNKNOWN_SPLIT, SPLIT_CONFLICT. Unchanged where nobody declares a split."""
-    told = pl.DataFrame(pl.from_arrow(index.select(["patient", "official_split", "drop_step", "drop_reason"])))
-    if told["official_split"].is_null().all():
+    table = pl.DataFrame(pl.from_arrow(index.select(["patient", "official_split", "drop_step", "drop_reason"])))
+    if table["official_split"].is_null().all():
         return index
     unknown = (pl.col("official_split") == UNKNOWN).fill_null(False)
     rank = pl.col("official_split").replace_strict(STRENGTH, default=None, return_dtype=pl.Int8)
-    told = told.with_columns(unknown.alias("unknown"), rank.alias("rank"))
-    told = told.with_columns(pl.col("rank").max().over("patient").alias("most"))
+    table = table.with_columns(unknown.alias("unknown"), rank.alias("rank"))
+    table = table.with_columns(pl.col("rank").max().over("patient").alias("most"))
     alive, most, mine = pl.col("drop_reason").is_null(), pl.col("most"), pl.col("rank")
     against = alive & ((mine < most) | (mine.is_null() & (most > STRENGTH["train"]))).fill_null(False)
     rest = None if rules.others == "hash" else "train"
@@ -94,7 +94,7 @@ def settle(index: pa.Table, rules: OfficialSplits) -> pa.Table:
         .otherwise("drop_reason")
     )  # fmt: skip
     step = pl.when(alive & (pl.col("unknown") | against)).then(pl.lit("index")).otherwise("drop_step")
-    settled = told.select(
+    settled = table.select(
         split.otherwise(pl.lit(rest, pl.String)).alias("official_split"),
         step.alias("drop_step"),
         reason.alias("drop_reason"),

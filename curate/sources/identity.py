@@ -119,8 +119,8 @@ def _each_once(values: pl.Series) -> pl.Series:
     import polars as pl
 
     known = values.unique().to_list()
-    made = [canonical_id(value or "") for value in known]
-    return values.cast(pl.String).replace_strict(known, made, return_dtype=pl.String) if known else values
+    ids = [canonical_id(value or "") for value in known]
+    return values.cast(pl.String).replace_strict(known, ids, return_dtype=pl.String) if known else values
 
 
 def first_id(values: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
-from curate.sources.reports.encoding import as_string
+from curate.sources.reports.formats import as_string
 from curate.sources.reports.rows import named_rows, open_records
 from filters.evaluate.sets import MAX_TEXT_BYTES, EvalSet, file_image, gather, inside, matches, plain, unique
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from curate.deid.rules import Cut
 from curate.part import Part
-from curate.sources.reports.headings import SECTIONS
+from curate.sources.reports.section import SECTIONS
 
 
 def _section(name: str) -> str:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from curate.deid.header.rules import HeaderRules, Retain
 from curate.deid_export.rules import ReleaseRules
 from curate.part import Part
-from curate.sources.reports.headings import SECTIONS
+from curate.sources.reports.section import SECTIONS
 from pipelines.recipe.deid import Deid
 
 

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from curate.ingest.rules import Facts, FileRules, ReportSource, SplitTable
 from curate.part import Fraction, Location, Part
-from curate.sources.reports.asked import Asked, ReportColumns
 from curate.sources.reports.captions import CaptionRules, label_words
+from curate.sources.reports.report import Asked, ReportColumns
 from curate.sources.scan import ImageSource
 
 

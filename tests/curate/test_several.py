@@ -16,9 +16,9 @@ from curate.sources.pairing.coverage import describe, tally
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.pairing.pair import known_of, pair
 from curate.sources.pairing.rules import PairRules
+from curate.sources.pairing.several import Candidate, declared_status, joined, resolve, told_status
 from curate.sources.reports.report import Report
 from curate.sources.reports.section import parse_sections
-from curate.sources.reports.several import Candidate, declared_status, joined, resolve, told_status
 from curate.sources.scan import SCAN
 from tests.curate.indexing import build_index
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import polars as pl
@@ -22,12 +22,13 @@ from curate.sources.pairing.outcome import Pairing
 from curate.sources.pairing.pair import pair
 from curate.sources.pairing.rules import IGNORE, PAIR_KEYS, PairRules
 
+_SIDES = ("images", "reports")
 _FORMS = 3  # shown a side
 _PARTS = 8  # of a name
 _LOOKED_AT = 50_000  # values, to count forms
 _UID = re.compile(r"\d+(?:\.\d+){2,}")
 _EVERYTHING = ("leading_zeros", "punctuation", "prefix")
-_SAID = {
+_IGNORED = {
     "leading_zeros": "leading zeros were ignored",
     "punctuation": "points, dashes and blanks in ids were ignored",
     "prefix": "letters before a number were ignored",
@@ -36,83 +37,90 @@ _SAID = {
 
 @dataclass
 class Tally:
-    """How the pairing went, in counts that add up over parts of an archive. ``held``: (column of ids, side, form) of
-    what stands for no id."""
+    """How the pairing went, in ``counts`` that add up over parts of an archive: of ("images",), ("reports",) and
+    ("paired",), of ("refused", reason), and of what stands for no id: ("held", column of ids, side, form)."""
 
-    images: int = 0
-    reports: int = 0
-    paired: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    held: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    counts: Counter[tuple[str, ...]]
 
     def table(self) -> pa.Table:
         """As it is sealed."""
-        told: list[tuple[list[str], int]] = [([name], getattr(self, name)) for name in ("images", "reports", "paired")]
-        told += [(["refused", reason], n) for reason, n in self.refused.items()]
-        told += [(["held", *of], n) for of, n in self.held.items()]
-        return pa.table({"of": pa.array([of for of, _ in told], pa.list_(pa.string())), "n": [n for _, n in told]})
+        keys = pa.array(map(list, self.counts), pa.list_(pa.string()))
+        return pa.table({"of": keys, "n": pa.array(self.counts.values(), pa.int64())})
 
     @classmethod
     def of_tables(cls, parts: Iterable[pa.Table]) -> Tally:
         """What `table` of all parts made, added up."""
         sums: Counter[tuple[str, ...]] = Counter()
         for part in parts:
-            for of, n in zip(part["of"].to_pylist(), part["n"].to_pylist(), strict=True):
-                sums[tuple(of)] += n
-        refused = Counter({of[1]: n for of, n in sums.items() if of[0] == "refused"})
-        held = Counter({(of[1], of[2], of[3]): n for of, n in sums.items() if of[0] == "held"})
-        return cls(sums["images",], sums["reports",], sums["paired",], refused, held)
+            for key, n in zip(part["of"].to_pylist(), part["n"].to_pylist(), strict=True):
+                sums[tuple(key)] += n
+        return cls(sums)
+
+    def refused(self, reason: Reason) -> int:
+        """Images that found something and were refused it."""
+        return self.counts["refused", reason.value]
 
     def pairing(self, rules: PairRules) -> Pairing:
         """What is said of it, whether or not few have paired."""
         lines = (*self._no_ids(rules), *self._shared())
-        return Pairing(self.images, self.reports, self.paired, lines)
+        return Pairing(self.counts["images",], self.counts["reports",], self.counts["paired",], lines)
 
     def _no_ids(self, rules: PairRules) -> Iterator[str]:
         """How many rows of either side hold a placeholder in place of an id."""
-        for name in (n for n in IDS if n in rules.by or n == "patient"):
-            said = []
-            for side, rows in (("images", self.images), ("reports", self.reports)):
-                held = Counter({form: n for (column, of, form), n in self.held.items() if (column, of) == (name, side)})
-                if held:
-                    shown = sorted(held.items(), key=lambda f: (-f[1], f[0]))[:_FORMS]
-                    said.append(f"{held.total():,} of {rows:,} {side} hold {' or '.join(form for form, _ in shown)}")
-            if said:
+        for name in _compared(rules):
+            parts = []
+            for side in _SIDES:
+                forms = Counter({key[3]: n for key, n in self.counts.items() if key[:3] == ("held", name, side)})
+                if forms:
+                    shown, _ = _shown(forms)
+                    parts.append(f"{forms.total():,} of {self.counts[side,]:,} {side} hold {shown}")
+            if parts:
                 fix = "give another column or group" if name == "patient" else "another key must pair them: pair.by"
-                yield f"{name}: {', '.join(said)}, which stands for no id and is left aside; columns.{name}, or {fix}"
+                yield f"{name}: {', '.join(parts)}, which stands for no id and is left aside; columns.{name}, or {fix}"
 
     def _shared(self) -> Iterator[str]:
         """What is refused as nothing says whose it is."""
-        if n := self.refused[Reason.SEVERAL_PATIENTS.value]:
+        if n := self.refused(Reason.SEVERAL_PATIENTS):
             yield (
                 f"{n:,} images share an id with another patient's, and the report does not say whose it is: give "
                 "columns.patient (or columns.study), or pair by a key that is one patient's (pair.by)"
             )
 
 
+def _compared(rules: PairRules) -> Iterator[str]:
+    return (name for name in IDS if name in rules.by or name == "patient")
+
+
+def _shown(forms: Counter[str]) -> tuple[str, str]:
+    """(the forms to be shown, the most frequent first; "" or what says that there are more)."""
+    shown = sorted(forms.items(), key=lambda form: (-form[1], form[0]))[:_FORMS]
+    return " or ".join(form for form, _ in shown), " ..." if len(forms) > _FORMS else ""
+
+
 def tally(images: pa.Table, reports: pa.Table, image_match: pa.Table, rules: PairRules, known: KnownIds) -> Tally:
     """How the pairing of these tables (as `pair` takes them) went, by the ``image_match`` that it gave."""
-    counts = Tally(images.num_rows, reports.num_rows, _paired(image_match))
-    counts.refused.update(reason for reason in image_match["reason"].to_pylist() if reason)
-    for name in (n for n in IDS if n in rules.by or n == "patient"):
-        for side, table in (("images", images), ("reports", reports)):
-            cells = Counter(table[name].to_pylist())
-            for cell, n in cells.items():
+    sides = dict(zip(_SIDES, (images, reports), strict=True))
+    counts = Counter[tuple[str, ...]]({("paired",): _paired(image_match)})
+    counts.update({(side,): table.num_rows for side, table in sides.items()})
+    counts.update(("refused", reason) for reason in image_match["reason"].to_pylist() if reason)
+    for name in _compared(rules):
+        for side, table in sides.items():
+            for cell, n in Counter(table[name].to_pylist()).items():
                 if cell and canonical_id(cell) in known.none[side, name]:
-                    counts.held[name, side, _form(cell)] += n
-    return counts
+                    counts["held", name, side, _form(cell)] += n
+    return Tally(counts)
 
 
 def describe(counts: Tally, images: pa.Table, reports: pa.Table, rules: PairRules) -> Pairing:
     """How the pairing of these tables (as `pair` takes them) went, as ``counts`` say; where few have paired: which keys
     either side has, what was refused or lost, and what would have paired."""
-    made = counts.pairing(rules)
-    if not made.is_few:
-        return made
-    lines = [*made.lines, *_coverage(images, reports, rules), *_refused(counts.refused), *_lost(reports, rules)]
+    found = counts.pairing(rules)
+    if not found.is_few:
+        return found
+    lines = [*found.lines, *_coverage(images, reports, rules), *_refused(counts), *_lost(reports, rules)]
     remedies = sorted(_remedies(images, reports, rules, counts), key=lambda r: (-r[0], r[1]))
-    lines += [f"{n:,} of {made.images:,} images would pair if {what}" for n, what in remedies]
-    return replace(made, lines=tuple(lines))
+    lines += [f"{n:,} of {found.images:,} images would pair if {problem}" for n, problem in remedies]
+    return replace(found, lines=tuple(lines))
 
 
 def _paired(image_match: pa.Table) -> int:
@@ -123,16 +131,13 @@ def _coverage(images: pa.Table, reports: pa.Table, rules: PairRules) -> Iterator
     """A line a key: how many on each side have it, in which forms."""
     for key in rules.by:
         for name in ("patient", "date") if key == "patient_date" else (key,):
-            sides = [_side(table, name, what) for table, what in ((images, "images"), (reports, "reports"))]
-            yield f"{name}: {', '.join(sides)}"
+            yield f"{name}: {_side(images, name, 'images')}, {_side(reports, name, 'reports')}"
 
 
-def _side(table: pa.Table, name: str, what: str) -> str:
+def _side(table: pa.Table, name: str, side: str) -> str:
     values = _values(table, name)
-    forms = Counter(_form(v) for v in values[:_LOOKED_AT])
-    shown = " or ".join(form for form, _ in sorted(forms.items(), key=lambda f: (-f[1], f[0]))[:_FORMS])
-    more = " ..." if len(forms) > _FORMS else ""
-    return f"{len(values):,} of {table.num_rows:,} {what} have one" + (f" ({shown}{more})" if shown else "")
+    shown, more = _shown(Counter(_form(v) for v in values[:_LOOKED_AT]))
+    return f"{len(values):,} of {table.num_rows:,} {side} have one" + (f" ({shown}{more})" if shown else "")
 
 
 def _values(table: pa.Table, name: str) -> list[str]:
@@ -146,14 +151,16 @@ def _form(value: str) -> str:
     return "a UID" if _UID.fullmatch(value.strip()) else shape(value)[:40]
 
 
-def _refused(refused: Counter[str]) -> Iterator[str]:
+_REFUSED = {
+    Reason.PATIENT_MISMATCH: "found a report of another patient (patient ids that differ are never paired)",
+    Reason.ANOTHER_STUDY: "found a report of their patient's day that may be of another study (pair.by, patient_date)",
+    Reason.AMBIGUOUS_REPORT: "found several reports: columns.status and columns.order, or 'several', say which counts",
+}
+
+
+def _refused(counts: Tally) -> Iterator[str]:
     """What the images were refused for that did find something."""
-    if n := refused[Reason.PATIENT_MISMATCH.value]:
-        yield f"{n:,} images found a report of another patient (patient ids that differ are never paired)"
-    if n := refused[Reason.ANOTHER_STUDY.value]:
-        yield f"{n:,} images found a report of their patient's day that may be of another study (pair.by, patient_date)"
-    if n := refused[Reason.AMBIGUOUS_REPORT.value]:
-        yield f"{n:,} images found several reports: columns.status and columns.order, or 'several', say which counts"
+    return (f"{n:,} images {problem}" for reason, problem in _REFUSED.items() if (n := counts.refused(reason)))
 
 
 def _lost(reports: pa.Table, rules: PairRules) -> Iterator[str]:
@@ -177,12 +184,12 @@ def _lost(reports: pa.Table, rules: PairRules) -> Iterator[str]:
 
 def _remedies(images: pa.Table, reports: pa.Table, rules: PairRules, counts: Tally) -> Iterator[tuple[int, str]]:
     """(images that would pair, by what), of everything that would pair more than now."""
-    now, spelt = counts.paired, False
+    now, spelt = counts.counts["paired",], False
     for ignore in [(one,) for one in get_args(IGNORE)] + [_EVERYTHING]:
         n = _paired(pair(images, reports, replace(rules, ignore=tuple({*rules.ignore, *ignore})))[0])
         if n > now:
             spelt = True
-            yield n, f"{' and '.join(_SAID[i] for i in ignore)}: pair.ignore: [{', '.join(ignore)}]"
+            yield n, f"{' and '.join(_IGNORED[i] for i in ignore)}: pair.ignore: [{', '.join(ignore)}]"
             if ignore != _EVERYTHING and n == images.num_rows:
                 break
     keys = get_args(PAIR_KEYS)
@@ -190,12 +197,12 @@ def _remedies(images: pa.Table, reports: pa.Table, rules: PairRules, counts: Tal
     if n > now and set(keys) - set(rules.by):
         yield n, f"every key counted: pair.by: [{', '.join(keys)}]"
     # several patients' one id is no reason to compare patients less
-    if rules.require_same_patient and not spelt and not counts.refused[Reason.SEVERAL_PATIENTS.value]:
+    if rules.require_same_patient and not spelt and not counts.refused(Reason.SEVERAL_PATIENTS):
         n = _paired(pair(images, reports, replace(rules, require_same_patient=False))[0])
         if n > now:
             yield n, "ids of patients were not compared (is columns.patient right?): pair.require_same_patient: false"
     others = (*_crossed(images, reports), *_in_paths(images, reports), *_in_names(images, reports))
-    yield from ((n, what) for n, what in others if n > now)
+    yield from ((n, problem) for n, problem in others if n > now)
 
 
 def _crossed(images: pa.Table, reports: pa.Table) -> Iterator[tuple[int, str]]:
@@ -229,12 +236,13 @@ def _in_paths(images: pa.Table, reports: pa.Table) -> Iterator[tuple[int, str]]:
 
 def _in_names(images: pa.Table, reports: pa.Table) -> Iterator[tuple[int, str]]:
     """Images whose accession or file name is a part of a report's accession, as of a text file "A12_report"."""
-    asked = {part for v in _values(reports, "accession") for part in re.split(r"[_\s]+|-+", v)[:_PARTS] if part}
-    parts = set(map(canonical_id, asked)) - {canonical_id(v) for v in _values(reports, "accession")}
+    words = {part for v in _values(reports, "accession") for part in re.split(r"[_\s]+|-+", v)[:_PARTS] if part}
+    parts = set(map(canonical_id, words)) - {canonical_id(v) for v in _values(reports, "accession")}
     stems = [re.sub(r"\.\w+$", "", (path or "").rpartition("/")[2]) for path in images["image"].to_pylist()]
-    for name, what, ids in (("accession", "accession", images["accession"].to_pylist()), ("image", "file name", stems)):
-        if n := sum(bool(v) and canonical_id(v) in parts for v in ids):
-            yield n, f"a part of the reports' accession were the image's {what}: reports[].name_pattern, group {name}"
+    ids = {"accession": images["accession"].to_pylist(), "file name": stems}
+    for name, group in (("accession", "accession"), ("file name", "image")):
+        if n := sum(bool(v) and canonical_id(v) in parts for v in ids[name]):
+            yield n, f"a part of the reports' accession were the image's {name}: reports[].name_pattern, group {group}"
 
 
 def _parts(path: str) -> Iterator[tuple[str, str]]:

@@ -6,8 +6,8 @@ import polars as pl
 import pyarrow as pa
 
 from curate.record import Reason
+from curate.sources.days import sure_day
 from curate.sources.identity import PADDING, canonical_id, canonical_ids, listed, separators
-from curate.sources.moments import sure_day
 from curate.sources.pairing.known import KnownIds
 
 _COLUMNS = ["row", "accession", "study", "patient", "date", "image"]
@@ -39,11 +39,12 @@ def frames_of(
 
 def _known_repetition(cells: pa.ChunkedArray, patients: pl.Series, known: pl.Series) -> pl.Series:
     """``patients``, the reports' canonical ids; of an HL7 list, if its best is no image's, the first that is one."""
-    ids, made = set(known.unique()), patients.to_list()
+    ids, chosen = set(known.unique()), patients.to_list()
     for i, cell in enumerate(cells.to_pylist()):
-        if cell and "~" in cell and made[i] not in ids:
-            made[i] = next((id_ for part in cell.split("~") if (id_ := canonical_id(part)) in ids and id_), made[i])
-    return pl.Series("patient", made, pl.String)
+        if cell and "~" in cell and chosen[i] not in ids:
+            parts = map(canonical_id, cell.split("~"))
+            chosen[i] = next((part for part in parts if part and part in ids), chosen[i])
+    return pl.Series("patient", chosen, pl.String)
 
 
 def _without(name: str, values: frozenset[str]) -> pl.Expr:
@@ -66,14 +67,14 @@ def _frame(table: pa.Table) -> pl.DataFrame:
 
 def bare(ids: pl.Expr, ignore: tuple[str, ...]) -> pl.Expr:
     """Canonical ids without what is ignored in them; UIDs, whose points part their numbers, as they are."""
-    made = ids
+    bare_ids = ids
     if "punctuation" in ignore:
-        made = made.str.replace_all(r"[^\p{L}\p{N}]", "")
+        bare_ids = bare_ids.str.replace_all(r"[^\p{L}\p{N}]", "")
     if "prefix" in ignore:
-        made = made.str.replace(r"^\p{L}[\p{L} ._-]*(\d)", "$1")
+        bare_ids = bare_ids.str.replace(r"^\p{L}[\p{L} ._-]*(\d)", "$1")
     if "leading_zeros" in ignore:
-        made = made.str.replace(r"^0+(\d+)$", "$1")
-    return pl.when(ids.str.contains(r"^\d+(\.\d+){2,}$")).then(ids).otherwise(made)
+        bare_ids = bare_ids.str.replace(r"^0+(\d+)$", "$1")
+    return pl.when(ids.str.contains(r"^\d+(\.\d+){2,}$")).then(ids).otherwise(bare_ids)
 
 
 def keys_of(
@@ -192,16 +193,16 @@ def _by_image(reports: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame:
     names = paths.with_columns(_name("path")).filter(pl.col("name").is_unique())
     frame = reports.with_columns(_posix(pl.col("image")).alias("whole"))
     parts = pl.col("whole").str.replace_all("[;|,]", "\0").str.split("\0")
-    frame = frame.with_columns(asked=pl.concat_list("whole", parts).list.unique(maintain_order=True)).explode("asked")
-    is_whole = pl.col("asked") == pl.col("whole")
-    bare_part = _posix(pl.col("asked").str.strip_chars(PADDING + "[]'\""))
-    frame = frame.with_columns(pl.when(is_whole).then("asked").otherwise(bare_part).alias("asked"), is_whole=is_whole)
-    frame = frame.with_columns(_name("asked")).join(names, on="name", how="left")
+    frame = frame.with_columns(named=pl.concat_list("whole", parts).list.unique(maintain_order=True)).explode("named")
+    is_whole = pl.col("named") == pl.col("whole")
+    bare_part = _posix(pl.col("named").str.strip_chars(PADDING + "[]'\""))
+    frame = frame.with_columns(pl.when(is_whole).then("named").otherwise(bare_part).alias("named"), is_whole=is_whole)
+    frame = frame.with_columns(_name("named")).join(names, on="name", how="left")
     whole = pl.concat_str(pl.lit("/"), "path")
-    asked = pl.concat_str(pl.lit("/"), pl.col("asked").str.strip_prefix("/"))
-    fits = whole.str.ends_with(asked) | asked.str.ends_with(whole)
-    exact = pl.col("asked").is_in(paths["path"].implode())
-    key = pl.when(exact).then("asked").when(fits).then("path").otherwise(pl.lit("")).alias("key")
+    named = pl.concat_str(pl.lit("/"), pl.col("named").str.strip_prefix("/"))
+    fits = whole.str.ends_with(named) | named.str.ends_with(whole)
+    exact = pl.col("named").is_in(paths["path"].implode())
+    key = pl.when(exact).then("named").when(fits).then("path").otherwise(pl.lit("")).alias("key")
     frame = frame.with_columns(key)
     whole_found = (pl.col("is_whole") & (pl.col("key") != "")).any().over("row")
     return frame.filter(pl.col("is_whole") | ~whole_found).unique(["row", "key"], maintain_order=True)

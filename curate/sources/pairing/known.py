@@ -33,15 +33,15 @@ class IdSurvey:
     """The ids of parts of an archive, as far as `KnownIds` asks for them."""
 
     def __init__(self) -> None:
-        self._told: dict[str, set[str]] = {}
+        self._ids: dict[str, set[str]] = {}
 
     def add(self, side: Side, column: str, ids: Iterable[str]) -> None:
         """Canonical ids of one column."""
         known = {value for value in ids if value}
-        self._told.setdefault(f"{side}.{column}", set()).update(telling_ids(known))
+        self._ids.setdefault(f"{side}.{column}", set()).update(telling_ids(known))
         if side == "images":
             inside = {c for value in known if not is_wordless_id(value) for c in separators() if c in value}
-            self._told.setdefault(f"inside.{column}", set()).update(inside)
+            self._ids.setdefault(f"inside.{column}", set()).update(inside)
 
     def add_cells(self, side: Side, columns: Mapping[str, Iterable[str | None]]) -> IdSurvey:
         """The columns of `IDS`, as written; of a list of patients (HL7's repetitions) each."""
@@ -55,18 +55,18 @@ class IdSurvey:
 
     def table(self) -> pa.Table:
         """As it is sealed."""
-        rows = [(what, value) for what, values in sorted(self._told.items()) for value in sorted(values)]
+        rows = [(of, value) for of, values in sorted(self._ids.items()) for value in sorted(values)]
         return pa.Table.from_pylist([dict(zip(_SURVEY.names, row, strict=True)) for row in rows], _SURVEY)
 
     def add_table(self, table: pa.Table) -> IdSurvey:
         """What `table` of another part made."""
-        for what, value in zip(table["what"].to_pylist(), table["id"].to_pylist(), strict=True):
-            self._told.setdefault(what, set()).add(value)
+        for of, value in zip(table["what"].to_pylist(), table["id"].to_pylist(), strict=True):
+            self._ids.setdefault(of, set()).add(value)
         return self
 
     def known(self) -> KnownIds:
         """What all of them say."""
-        told = {(side, column): self._told.get(f"{side}.{column}", set()) for side in _SIDES for column in IDS}
-        none = {where: frozenset(placeholders(ids)) for where, ids in told.items()}
-        nobody = frozenset(placeholders(told["images", "patient"] | told["reports", "patient"]))
-        return KnownIds(none, nobody, {c: "".join(sorted(self._told.get(f"inside.{c}", ()))) for c in IDS})
+        ids = {(side, column): self._ids.get(f"{side}.{column}", set()) for side in _SIDES for column in IDS}
+        none = {where: frozenset(placeholders(some)) for where, some in ids.items()}
+        nobody = frozenset(placeholders(ids["images", "patient"] | ids["reports", "patient"]))
+        return KnownIds(none, nobody, {c: "".join(sorted(self._ids.get(f"inside.{c}", ()))) for c in IDS})

@@ -3,7 +3,7 @@
 Both sides are tables of identity columns; the joins are polars, so a million images pair in seconds. The result is a
 function of the rows' values alone: the order of the tables, and of the threads, does not matter. What makes two
 spellings one identity is `curate.sources.identity`'s, which of several reports is the one
-`curate.sources.reports.several`'s.
+`curate.sources.pairing.several`'s.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from curate.record import Reason
 from curate.sources.pairing.keys import bare, by_patient, frames_of, keys_of, of_another_study
 from curate.sources.pairing.known import IDS, IdSurvey, KnownIds
 from curate.sources.pairing.rules import PairRules
-from curate.sources.reports.asked import Several
-from curate.sources.reports.several import Candidate, resolve
+from curate.sources.pairing.several import Candidate, Several, resolve
 
 IMAGE_MATCH = pa.schema(
     [("row", pa.int64()), ("report", pa.int64()), ("also", pa.list_(pa.int64())), ("reason", pa.string())]
@@ -37,7 +36,7 @@ def pair(
     ``images``: ``row`` int64, unique, and the strings ``accession, study, patient, date, image`` ("" or null: absent;
     ``image`` is the relative path). ``reports``: the same columns, ``image`` being the file it names, and optionally
     ``text`` (the report, or a digest of it: only compared), ``reason`` (a Reason's value or null: why it is bad),
-    ``status``, ``order`` and ``several`` (`curate.sources.reports.several`). A report's accession, study or image
+    ``status``, ``order`` and ``several`` (`curate.sources.pairing.several`). A report's accession, study or image
     may list several, of which each is its own. ``known``: what is known of the archive whose part they are, by default
     what they say themselves.
 
@@ -105,8 +104,8 @@ def _grouped(theirs: pl.DataFrame) -> pl.DataFrame:
     rows = theirs.filter(shared).with_columns(
         pl.when(unknown).then(pl.format("\0{}", "row")).otherwise(words).alias("text")
     )
-    told = pl.col("text") != ""
-    rows = rows.filter(told | ~told.any().over("key"))
+    has_text = pl.col("text") != ""
+    rows = rows.filter(has_text | ~has_text.any().over("key"))
     rows = rows.with_columns(report=pl.col("row").min().over("key", "text"))
     differ = pl.col("text").n_unique().over("key") > 1
     alike = rows.filter(~differ).select(*_member(report=pl.col("report"), leads=pl.col("row") == pl.col("report")))
@@ -116,16 +115,16 @@ def _grouped(theirs: pl.DataFrame) -> pl.DataFrame:
 _MEMBER = ("key", "row", "report", "also", "ambiguous", "leads", "superseded")
 
 
-def _member(**made: pl.Expr) -> list[pl.Expr]:
-    """The columns of `_grouped`, as of a report that stands alone but for what is ``made``."""
+def _member(**other: pl.Expr) -> list[pl.Expr]:
+    """The columns of `_grouped`, as of a report that stands alone but for ``other``."""
     no = pl.lit(False)
     usual = {"report": pl.col("row"), "also": _NO_PARTS, "ambiguous": no, "leads": pl.lit(True), "superseded": no}
-    return [pl.col("key"), pl.col("row"), *(expr.alias(name) for name, expr in (usual | made).items())]
+    return [pl.col("key"), pl.col("row"), *(expr.alias(name) for name, expr in (usual | other).items())]
 
 
 def _resolved(rows: pl.DataFrame) -> pl.DataFrame:
     """Of keys under which texts differ: which report is the one, by `resolve`, or that it is not known."""
-    made: list[tuple[str, int, int, list[int], bool, bool, bool]] = []
+    members: list[tuple[str, int, int, list[int], bool, bool, bool]] = []
     for (key,), group in rows.sort("row").group_by("key", maintain_order=True):
         records = group.to_dicts()
         rules = {r["several"] for r in records}
@@ -137,9 +136,9 @@ def _resolved(rows: pl.DataFrame) -> pl.DataFrame:
         leader = chosen[0] if chosen else records[0]["row"]
         for r in records:
             past = chosen is not None and r["report"] not in chosen
-            made.append((str(key), r["row"], r["report"], also, not known, r["row"] == leader, past))
+            members.append((str(key), r["row"], r["report"], also, not known, r["row"] == leader, past))
     types = (pl.String, pl.Int64, pl.Int64, pl.List(pl.Int64), pl.Boolean, pl.Boolean, pl.Boolean)
-    return pl.DataFrame(made, schema=dict(zip(_MEMBER, types, strict=True)), orient="row")
+    return pl.DataFrame(members, schema=dict(zip(_MEMBER, types, strict=True)), orient="row")
 
 
 def _set_apart(records: list[dict[str, Any]]) -> None:
@@ -147,10 +146,10 @@ def _set_apart(records: list[dict[str, Any]]) -> None:
     where both stand at one place of an order that tells lines apart, or where all of the rows stand there again."""
     texts, orders = [r["text"] for r in records], [r["order"] for r in records]
     again = next((n for n in range(1, len(texts)) if texts == texts[:n] * (len(texts) // n)), len(texts))
-    told = len(set(orders)) > 1 and len(set(zip(texts, orders, strict=True))) == len(set(orders))
+    apart = len(set(orders)) > 1 and len(set(zip(texts, orders, strict=True))) == len(set(orders))
     first: dict[tuple[str, str, int], int] = {}
     for i, r in enumerate(records):
-        place = (r["text"], r["order"], 0) if told else ("", "", i % again)
+        place = (r["text"], r["order"], 0) if apart else ("", "", i % again)
         r["report"] = first.setdefault(place, r["row"])
 
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from curate.deid.words import vocabulary
+from curate.sources.days import DAY
 from curate.sources.reports.markup import plain_text, report_text
 from curate.sources.reports.section import canonical
 
@@ -42,83 +43,69 @@ class Kind(StrEnum):
 IDENTIFYING = frozenset({Kind.PATIENT, Kind.ACCESSION, Kind.UID, Kind.ID, Kind.NAME, Kind.BIRTH, Kind.PLACE})
 WORDS = frozenset({Kind.TEXT, Kind.REPORT, Kind.SECTION})
 
-_PERSON = (
-    r"surname|firstname|lastname|forename|initials?|nombres?|apellidos?|nachname|vorname|prenom|nom|physicians?"
-    r"|doctor"
-    r"|dr|radiologists?|technologists?|tech|operators?|authors?|sign(?:ed|ature|er|atory)?|dictat\w+"
-    r"|transcri\w+|readers?"
-    r"|read by|referring|referrer|requesting|requestor|requester|ordering|attending|providers?|performing"
-    r"|performed by"
-    r"|reviewers?|approv\w+|verif\w+ by|reported by|interpret\w+|clinicians?|consultants?|surgeons?|nurses?"
-    r"|staff|resident"
-    r"|fellow|users?|username|login|mother|father|spouse|husband|wife|guardian|relatives?|kin|contact|owner|people"
-    r"|persons?|arzt|medico|medecin|paciente|who|by"
-)
-_THINGS = (
-    r"stud(?:y|ies)|series|procedure|exam|examination|file|protocol|drug|test|column|body part|organ|disease"
-    r"|diagnosis"
-    r"|finding|label|class|category|contrast|sequence|variable|field|section|table|modality|code|concept|topic"
-    r"|model|view"
-)
-_PLACE = (
-    r"address\w*|street|city|town|village|zip|zipcode|postal|postcode|county|state|country|nation\w*|district|suburb"
-    r"|phones?|telephones?|tel|mobile|cell ?phone|fax|pager|e ?mails?|urls?|website|web|ip|mac|host|hostname"
-    r"|hospitals?"
-    r"|institut\w+|facilit(?:y|ies)|clinics?|site|sites|wards?|room|bed|department|dept|organi[sz]ation|employer"
-    r"|occupation|insur\w+|payer|payor|ssn|social security|passport|licen[cs]e (?:no|number|id|plate)|station"
-    r"|aet|ae title"
-    r"|serial|scanner|device|lat|latitude|lon|lng|longitude|gps|geo\w*|coordinates|religion|domicilio|direccion"
-    r"|telefono"
-    r"|ciudad|ort|plz|anschrift|adresse|telefon|ville|box|account|billing|bank"
-)
-_OF_A_RECORD = (
-    r"exam|study|series|report|document|doc|order|record|case|row|sample|scan|image|group|episode|event|item"
-    r"|message|job"
-    r"|specimen|instance|note|text|parent|source|external|internal|local|global|unique|hospital|chart|file|admission"
-)
-# (kind, what a name of words between spaces holds), the first that fits
-_NAMED: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(rf" (?:{pattern}) "))
-    for kind, pattern in (
-        (Kind.BIRTH, r"dob|birth\w*|born|bdate|yob|nacimiento|geburt\w*|geb|naissance|nascita|nascimento"),
-        (Kind.UID, r"uids?|instance ?uid|\w+uid"),
-        (Kind.ACCESSION, r"accession(?: \w+)?|accession\w+|acc(?: ?(?:no|num|number|nr|id))?|accno|accnum"),
-        (
-            Kind.PATIENT,
-            r"mrn|mrns|pid|nhs(?: \w+)?|nhc|chi(?: number)?|empi|mpi|med(?:ical)? ?rec\w*(?: \w+)?|"
-            r"(?:patient|patients|pat|subject|person|client|member|participant|pt) ?(?:id|ids|number|num|no|nr"
-            r"|code|key"
-            r"|identifier|index|idx|hash)|patid|patnr|ptid|historia(?: clinica)?",
-        ),
-        (Kind.FILE, r"(?:file|images?|img|dicom|png|jpe?g) ?(?:path|name|file|url|location)s?|files?|paths?|filename"
-                    r"|filepath|imagepath|folder|directory"),
-        (Kind.DATE, r"date\w*|\w+date|dod|death|discharged?|admit(?:ted)?|datetime|timestamp"
-                    r"|day|fecha|datum|dt|year|month|when|created|modified|updated"),
-        (Kind.TIME, r"time|times|\w+time|hora|heure|uhrzeit|hour|clock"),
-        (Kind.AGE, r"age|ages|\w*patientage|edad|alter|age (?:years|yrs)"),
-        (Kind.PLACE, _PLACE),
-        (Kind.NAME, rf"{_PERSON}|rad|nok|maiden|beneficiary|next of kin"),
-        (
-            Kind.ID,
-            rf"ids?|identifi\w+|csn|fin|policy|plate|vin|nric|hn|ic|uuid|guid|barcode|key|keys|encounter|visit|requisition|index|idx|rowid|unnamed|hash"
-            rf"|(?:{_OF_A_RECORD}) ?(?:no|nr|num|number|code|ids?)",
-        ),
-        (
-            Kind.NUMBER,
-            r"size|width|height|length|diameter|volume|area|thick\w*|spacing|depth|score|scores|grade|count|counts"
-            r"|num|n|dose|kvp|mas|ma|kv|weight|bmi|bp|hr|hu|suv\w*|ratio|percent\w*|pct|prob\w*|confidence"
-            r"|level|density"
-            r"|intensity|mm|cm|ml|kg|slices?|frames?|rows|columns|cols|rating|stage|birads|lirads|angle|rate|value"
-            r"|volume|label|labels|target|duration|len|tokens|words|ctdi\w*|dlp|te|tr|fov|matrix|window|x|y|z",
-        ),
-    )
+# Words of a name between blanks, an alternative each; "_" is a blank within one.
+_PERSON = r"""
+surname firstname lastname forename initials? nombres? apellidos? nachname vorname prenom nom physicians? doctor dr
+radiologists? technologists? tech operators? authors? sign(?:ed|ature|er|atory)? dictat\w+ transcri\w+ readers?
+read_by referring referrer requesting requestor requester ordering attending providers? performing performed_by
+reviewers? approv\w+ verif\w+_by reported_by interpret\w+ clinicians? consultants? surgeons? nurses? staff resident
+fellow users? username login mother father spouse husband wife guardian relatives? kin contact owner people persons?
+arzt medico medecin paciente who by
+"""
+_THINGS = """
+stud(?:y|ies) series procedure exam examination file protocol drug test column body_part organ disease diagnosis
+finding label class category contrast sequence variable field section table modality code concept topic model view
+"""
+_RECORDS = """
+exam study series report document doc order record case row sample scan image group episode event item message job
+specimen instance note text parent source external internal local global unique hospital chart file admission
+"""
+# (kind, what a name holds), the first that fits
+_NAMED_BY: tuple[tuple[Kind, str], ...] = (
+    (Kind.BIRTH, r"dob birth\w* born bdate yob nacimiento geburt\w* geb naissance nascita nascimento"),
+    (Kind.UID, r"uids? instance_?uid \w+uid"),
+    (Kind.ACCESSION, r"accession(?:_\w+)? accession\w+ acc(?:_?(?:no|num|number|nr|id))? accno accnum"),
+    (Kind.PATIENT, r"""
+        mrn mrns pid nhs(?:_\w+)? nhc chi(?:_number)? empi mpi med(?:ical)?_?rec\w*(?:_\w+)? patid patnr ptid
+        (?:patient|patients|pat|subject|person|client|member|participant|pt)_?(?:id|ids|number|num|no|nr|code|key|identifier|index|idx|hash)
+        historia(?:_clinica)?"""),
+    (Kind.FILE, r"""
+        (?:file|images?|img|dicom|png|jpe?g)_?(?:path|name|file|url|location)s? files? paths? filename filepath
+        imagepath folder directory"""),
+    (Kind.DATE, r"""
+        date\w* \w+date dod death discharged? admit(?:ted)? datetime timestamp day fecha datum dt year month when
+        created modified updated"""),
+    (Kind.TIME, r"time times \w+time hora heure uhrzeit hour clock"),
+    (Kind.AGE, r"age ages \w*patientage edad alter age_(?:years|yrs)"),
+    (Kind.PLACE, r"""
+        address\w* street city town village zip zipcode postal postcode county state country nation\w* district
+        suburb phones? telephones? tel mobile cell_?phone fax pager e_?mails? urls? website web ip mac host hostname
+        hospitals? institut\w+ facilit(?:y|ies) clinics? site sites wards? room bed department dept organi[sz]ation
+        employer occupation insur\w+ payer payor ssn social_security passport licen[cs]e_(?:no|number|id|plate)
+        station aet ae_title serial scanner device lat latitude lon lng longitude gps geo\w* coordinates religion
+        domicilio direccion telefono ciudad ort plz anschrift adresse telefon ville box account billing bank"""),
+    (Kind.NAME, _PERSON + "rad nok maiden beneficiary next_of_kin"),
+    (Kind.ID, rf"""
+        ids? identifi\w+ csn fin policy plate vin nric hn ic uuid guid barcode key keys encounter visit requisition
+        index idx rowid unnamed hash (?:{'|'.join(_RECORDS.split())})_?(?:no|nr|num|number|code|ids?)"""),
+    (Kind.NUMBER, r"""
+        size width height length diameter volume area thick\w* spacing depth score scores grade count counts num n
+        dose kvp mas ma kv weight bmi bp hr hu suv\w* ratio percent\w* pct prob\w* confidence level density intensity
+        mm cm ml kg slices? frames? rows columns cols rating stage birads lirads angle rate value label labels target
+        duration len tokens words ctdi\w* dlp te tr fov matrix window x y z"""),
 )  # fmt: skip
+
+
+def _any(words: str) -> str:
+    return f"(?:{'|'.join(words.split()).replace('_', ' ')})"
+
+
+_NAMED = tuple((kind, re.compile(f" {_any(words)} ")) for kind, words in _NAMED_BY)
 _NAME = re.compile(r" (?:\w+ )*(?:name|names|\w+name) ")
-_THING_NAME = re.compile(rf" (?:{_THINGS}) (?:\w+ )?names? ")
-_SOMEONE = re.compile(rf" (?:{_PERSON}) ")
+_THING_NAME = re.compile(rf" {_any(_THINGS)} (?:\w+ )?names? ")
+_SOMEONE = re.compile(f" {_any(_PERSON)} ")
 _WHOLE = re.compile(r" (?:reports?|report text|text|narrative|notes?|full text|body|document|radiology report) ")
-_UID = re.compile(r"[0-2](?:\.\d+){3,}")
-_DAY = re.compile(r"(?:19|20)\d\d[-/.]?[01]\d[-/.]?[0-3]\d(?:[T ].*|\d{6}.*)?|[0-3]?\d[-/.][0-3]?\d[-/.](?:19|20)\d\d")
+UID = re.compile(r"[0-2](?:\.\d+){3,}")
 _LETTER = r"(?:[^\W\d]|['’.-]|(?<=[^\W\d_]{3})\d+)"  # a digit behind three letters, as of Jane2: T2 is no one
 _PN = re.compile(  # no sentence: its last word is none of four small letters and a full stop
     rf"(?!.*(?<![^\W\d_])[a-zß-ÿ]{{4,}}\.$)(?:[^\W\d_]{_LETTER}*(?:\^(?:{_LETTER}| )*)+"
@@ -184,7 +171,7 @@ def kind_of(name: str, cells: Sequence[str]) -> Kind:
     if kind not in (Kind.TEXT, Kind.NUMBER, Kind.SECTION, Kind.REPORT) or not cells:
         return kind
     if kind is not Kind.NUMBER:
-        candidates = ((Kind.UID, _UID), (Kind.DATE, _DAY), (Kind.NAME, _PN), (Kind.FILE, _FILE), (Kind.ID, _CODE))
+        candidates = ((Kind.UID, UID), (Kind.DATE, DAY), (Kind.NAME, _PN), (Kind.FILE, _FILE), (Kind.ID, _CODE))
         return next((k for k, pattern in candidates if _most(cells, pattern)), kind)
     return kind
 

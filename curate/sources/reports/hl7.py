@@ -11,15 +11,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import field as default
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.identity import canonical_id
-from curate.sources.reports.encoding import decode, from_base64
+from curate.sources.pairing.several import declared_status
+from curate.sources.reports.formats import decode, from_base64
 from curate.sources.reports.section import canonical
-from curate.sources.reports.several import declared_status
 
 FIELD = re.compile(r"([A-Z][A-Z0-9]{2})-(\d{1,2})")  # how a recipe names a field of its own: "OBR-20"
 _START = re.compile(r"[\s\ufeff\v\x1c]*(?:(?:FHS|BHS|MSH)([^\w\s])\S|(?:PID|PV1|ORC|OBR|OBX)\|)")
@@ -29,31 +31,21 @@ _WORDS = ("TX", "FT", "ST", "CE", "CWE", "CNE", "")  # value types whose content
 _HOLDS = ("ED", "RP")  # documents, and pointers to some
 _TEXTS = frozenset(("TEXT", "TX", "FT", "PLAIN", "RTF", "HTML", "XHTML", "X-HL7-FT"))  # ED.2 and ED.3, table 0291
 _GONE = ("D", "W", "X")  # OBX-11, table 0085: deleted, wrong, cannot be obtained
+
+
+def _places(names: str) -> tuple[tuple[str, int], ...]:
+    """(segment, field) of names like "OBR-20"."""
+    return tuple((name[:3], int(name[4:])) for name in names.split())
+
+
 # where an accession number stands, the surest first; fillers and placers of a RIS are often it, and sometimes not
-_ORDER = (
-    ("IPC", 1),
-    ("OBR", 18),
-    ("OBR", 3),
-    ("ORC", 3),
-    ("OBR", 2),
-    ("ORC", 2),
-    ("OBR", 20),
-    ("TXA", 15),
-    ("TXA", 14),
-)
-_DOCUMENT = {
-    "AU": "final",
-    "LA": "final",
-    "DI": "preliminary",
-    "DO": "preliminary",
-    "IN": "preliminary",
-    "IP": "preliminary",
-    "PA": "preliminary",
-}  # TXA-17, table 0271
-_PEOPLE = (("OBR", 16), ("OBR", 32), ("OBR", 33), ("OBR", 34), ("OBR", 35), ("ORC", 10), ("ORC", 12), ("PV1", 7),
-           ("PV1", 8), ("PV1", 9), ("PV1", 17), ("OBX", 16), ("TXA", 9))  # fmt: skip
-_KIN = (("PID", 6), ("PID", 9), ("NK1", 2))  # as PID-5, without an id before the name
-_NUMBERS = (("PID", 2), ("PID", 4), ("PID", 13), ("PID", 14), ("PID", 18), ("PID", 19), ("PID", 20), ("PV1", 19))
+_ORDER = _places("IPC-1 OBR-18 OBR-3 ORC-3 OBR-2 ORC-2 OBR-20 TXA-15 TXA-14")
+_TIMES = _places("OBR-22 OBX-14 TXA-8 TXA-7 MSH-7")
+_STUDY, _STATUS, _DATE = _places("IPC-3 ZDS-1"), _places("OBR-25 TXA-17 OBX-11"), _places("OBR-7")
+_DOCUMENT = {"AU": "final", "LA": "final", **dict.fromkeys(("DI", "DO", "IN", "IP", "PA"), "preliminary")}  # table 0271
+_PEOPLE = _places("OBR-16 OBR-32 OBR-33 OBR-34 OBR-35 ORC-10 ORC-12 PV1-7 PV1-8 PV1-9 PV1-17 OBX-16 TXA-9")
+_KIN = _places("PID-6 PID-9 NK1-2")  # as PID-5, without an id before the name
+_NUMBERS = _places("PID-2 PID-4 PID-13 PID-14 PID-18 PID-19 PID-20 PV1-19")
 # OBX-3 of the text's parts: suffixes of chapter 7 (7.2.5), LOINC
 PARTS = {"imp": "IMPRESSION", "19005-8": "IMPRESSION", "18782-3": "FINDINGS", "59776-5": "FINDINGS",
           "rec": "RECOMMENDATION", "18783-1": "RECOMMENDATION", "his": "HISTORY", "55752-0": "HISTORY",
@@ -76,7 +68,7 @@ Segments = Mapping[str, Sequence[Segment]]
 
 def message_text(raw: bytes) -> str | None:
     """A file of messages as text: UTF-8 and UTF-16 by their bytes, else as its first MSH-18 says, else as any file of
-    reports (`curate.sources.reports.encoding`); None where it is in no encoding that can be told."""
+    reports (`curate.sources.reports.formats`); None where it is in no encoding that can be told."""
     try:
         return raw.decode("utf-8-sig") if b"\0" not in raw[:64] else decode(raw)
     except UnicodeDecodeError:
@@ -91,24 +83,26 @@ def message_text(raw: bytes) -> str | None:
         return decode(raw)
 
 
+_KNOWN = ("accession", "study", "patient", "patient_name", "date", "status", "order")
+
+
 @dataclass(frozen=True)
 class Message:
-    """What is said under one order. ``known``: accession, study, patient, patient_name, date, status and order, each ""
-    where it is not told; an accession may list the order's several numbers. ``people``: others' names; ``numbers``:
-    telephones, accounts, streets."""
+    """What is said under one order, by a message or another document. ``known``: accession, study, patient,
+    patient_name, date, status and order, "" or absent where it is not told; an accession may list the order's several
+    numbers. ``people``: others' names; ``numbers``: telephones, accounts, streets, and whatever else identifies."""
 
-    text: str
-    known: Mapping[str, str]
-    people: tuple[str, ...]
-    numbers: tuple[str, ...]
-    segments: Mapping[str, Sequence[Segment]]  # by their names, in order
-    marks: str
+    text: str = ""
+    known: Mapping[str, str] = default(default_factory=lambda: dict.fromkeys(_KNOWN, ""))
+    people: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    segments: Segments = default(default_factory=dict)  # of an HL7 message, by their names, in order
+    marks: str = "|^~\\&"
     reason: Reason | None = None  # BROKEN_ROW: nobody knows what is missing of it; UNREAD_DOCUMENT: a PDF is all it has
 
-    def field(self, name: str) -> str:
+    def value(self, name: str) -> str:
         """Of a field by a name like "OBR-20" the first component, in the first segment that has one."""
-        segment, _, number = name.partition("-")
-        return _at(self.segments, segment, int(number), self.marks)
+        return next(_firsts(self.segments, _places(name), self.marks), "")
 
     def record(self) -> dict[str, Any]:
         """As a row of a table, by columns whose names say what they hold."""
@@ -127,6 +121,9 @@ class Message:
             "signed_date": self.known["order"],
             "text": self.text,
         }
+
+
+BROKEN = Message(reason=Reason.BROKEN_ROW)
 
 
 def is_message(text: str) -> bool:
@@ -148,7 +145,7 @@ def read_messages(text: str) -> Iterator[Message]:
             continue
         if lines[0].startswith("MSH") and (len(lines[0]) < 9 or lines[0][3].isalnum()):
             if len(parts) > 1 or len(lines) > 1:  # of a file that is nothing else, nothing is lost
-                yield _BROKEN
+                yield BROKEN
             continue
         head = lines[0] if lines[0].startswith("MSH") else "MSH|^~\\&|"
         marks = head[3:8]  # field, component, repetition, escape, subcomponent
@@ -158,7 +155,7 @@ def read_messages(text: str) -> Iterator[Message]:
             yield from _orders(parsed, marks)
     if (counted := _TRAILER.findall(text)) and len(counted) == 1:
         messages = sum(part.startswith("MSH") for part in parts)
-        yield from [_BROKEN] * max(int(counted[0]) - messages, 0)
+        yield from [BROKEN] * max(int(counted[0]) - messages, 0)
 
 
 def _joined(lines: Sequence[str], field: str) -> Iterator[str]:
@@ -275,23 +272,20 @@ def _part(identifier: str, marks: str) -> str:
 
 
 def _known(segments: Segments, marks: str) -> dict[str, str]:
-    numbers = [_at(segments, *place, marks) for place in _ORDER]
-    listed = dict.fromkeys(n for n in numbers if any(c.isdigit() for c in n))
-    document = _DOCUMENT.get(_at(segments, "TXA", 17, marks).upper(), "")
-    statuses = [_at(segments, "OBR", 25, marks), document, _at(segments, "OBX", 11, marks)]
-    times = (_at(segments, *place, marks) for place in (("OBR", 22), ("OBX", 14), ("TXA", 8), ("TXA", 7), ("MSH", 7)))
-    study = _at(segments, "IPC", 3, marks) or _at(segments, "ZDS", 1, marks)
-    if not study:  # an observation of that name (IHE RAD TF-2, 4.28)
-        uids = (_get(s, 5) for s in segments.get("OBX", ()) if "113014" in _get(s, 3))
-        study = next((uid.split(marks[1])[0] for uid in uids), "")
+    orders = dict.fromkeys(n for n in _firsts(segments, _ORDER, marks) if any(c.isdigit() for c in n))
+    ordered, document, observed = (next(_firsts(segments, [place], marks), "") for place in _STATUS)
+    statuses = (ordered, _DOCUMENT.get(document.upper(), ""), observed)
+    # the study may be an observation of that name (IHE RAD TF-2, 4.28)
+    uids = (_get(s, 5).split(marks[1])[0] for s in segments.get("OBX", ()) if "113014" in _get(s, 3))
+    patient = next(iter(segments.get("PID", ())), ())
     return {
-        "accession": "; ".join(listed),
-        "study": study,
-        "patient": next((_get(s, 3) for s in segments.get("PID", ())), ""),
-        "patient_name": next((_get(s, 5).split(marks[2])[0] for s in segments.get("PID", ())), ""),
-        "date": _at(segments, "OBR", 7, marks),
-        "status": next((status for status in statuses if declared_status(status)), ""),
-        "order": next((t for t in times if t), ""),
+        "accession": "; ".join(orders),
+        "study": next(chain(_firsts(segments, _STUDY, marks), uids), ""),
+        "patient": _get(patient, 3),
+        "patient_name": _get(patient, 5).split(marks[2])[0],
+        "date": next(_firsts(segments, _DATE, marks), ""),
+        "status": next(filter(declared_status, statuses), ""),
+        "order": next(_firsts(segments, _TIMES, marks), ""),
     }
 
 
@@ -306,7 +300,7 @@ def _people(segments: Iterable[Segment], marks: str) -> Iterator[str]:
 
 
 def _numbers(segments: Segments, marks: str) -> Iterator[str]:
-    yield from filter(None, (_at(segments, *place, marks) for place in _NUMBERS))
+    yield from _firsts(segments, _NUMBERS, marks)
     for segment in segments.get("PID", ()):
         yield from filter(None, (a.split(marks[1])[0].strip() for a in _get(segment, 11).split(marks[2])))
 
@@ -315,13 +309,10 @@ def _get(segment: Segment, field: int) -> str:
     return segment[field] if field < len(segment) else ""
 
 
-def _at(segments: Segments, name: str, field: int, marks: str) -> str:
-    """The first component of the field's first repetition, of the first segment by that name that has one."""
-    for segment in segments.get(name, ()):
-        if field < len(segment) and (value := segment[field].split(marks[2])[0].split(marks[1])[0].strip()):
-            return value
-    return ""
-
-
-_NOTHING = dict.fromkeys(("accession", "study", "patient", "patient_name", "date", "status", "order"), "")
-_BROKEN = Message("", _NOTHING, (), (), {}, "|^~\\&", Reason.BROKEN_ROW)
+def _firsts(segments: Segments, places: Iterable[tuple[str, int]], marks: str) -> Iterator[str]:
+    """Of each field that says something the first component of its first repetition, in the first segment that does."""
+    for name, field in places:
+        for segment in segments.get(name, ()):
+            if field < len(segment) and (value := segment[field].split(marks[2])[0].split(marks[1])[0].strip()):
+                yield value
+                break

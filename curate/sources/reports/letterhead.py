@@ -4,6 +4,7 @@ They say nothing of the picture, and scrubbed they would be `[NAME] [ADDRESS] [D
 in units: lines, and the sentences and fields of a line. Only units at its two edges go, only those of which every word
 belongs in a letterhead or is a name, and only as far as one with a plain sign: "Electronically signed by", a title
 before a name, a telephone number. The first unit that says anything else ends it, so no clinical sentence can be lost.
+Signs of the United States, Canada, the United Kingdom, Ireland, Australia, New Zealand, India; English only.
 """
 
 from __future__ import annotations
@@ -13,16 +14,137 @@ from collections import Counter
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import cache, lru_cache
+from importlib.resources import files
 
 from curate.deid.text.fold import fold_value
 from curate.deid.text.text_index import is_shouted
 from curate.deid.words.vocabulary import Kind, kind, word_sections
-from curate.sources.reports import letterhead_signs as signs
 from curate.sources.reports.section import parse_sections
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _LONGEST = 600  # characters of a unit
 _FEWEST = 3  # words of a sentence beside a field, which else is its value
+
+
+@cache
+def _list(name: str) -> frozenset[str]:
+    """One of the lists in letterhead.txt, words in lower case; "words" are all but the notices'."""
+    text = files("curate.sources.reports").joinpath("letterhead.txt").read_text(encoding="utf-8")
+    parts = {part.split("\n", 1)[0].partition(":")[0]: part.split("\n", 1)[1].split() for part in text.split("## ")[1:]}
+    return frozenset(parts["words"] + parts["signs"] if name == "words" else parts[name])
+
+
+def _any(*alternatives: str) -> str:
+    return f"(?:{'|'.join(alternatives)})"
+
+
+# of the United Kingdom, the United States, Australia, Canada
+_POSTCODE = (
+    r"(?-i:\b[A-Z]{1,2}\d[A-Z\d]{0,2} \d[A-Z]{2}\b|\b[A-Z]{2} \d{5}(?:-\d{4})?\b|\b(?:NSW|VIC|QLD|SA|WA|TAS|ACT"
+    r"|NT),? \d{4}\b|\b[A-Z]\d[A-Z] ?\d[A-Z]\d\b)"
+)
+_STREET = (
+    "street|st|road|rd|avenue|ave|lane|ln|drive|drv|boulevard|blvd|court|crescent|cres|close|square|parade|pde|terrace"
+    "|highway|hwy|parkway|pkwy|way|place|suite|floor|level|building|bldg|box|gardens|plaza|mews|row|hill|grove|walk"
+    "|green|gate|quay|wharf|rise|vale|view|park|bridge|circle|cir|trail|pike|turnpike|alley|causeway|extension|estate"
+    "|marg|nagar|colony|chowk|sector"
+)
+_HOUSE = rf"\b\d+[a-z]?,? (?:[a-z'.-]+ ){{1,3}}(?:{_STREET})\b"
+_DATE = (
+    r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}(?:st|nd|rd|th)?[ -]?[a-z]{3,9}\.?,?[ -]?\d{2,4}"
+    r"|[a-z]{3,9}\.? \d{1,2},? \d{4})"
+)
+_PHONE = r"\+?\(?\d[\d() .-]{6,24}\d(?:x\d+)?"
+_INITIALS = r"(?-i:\b[A-Z]{2,3} ?[/:] ?[a-z]{2,3}\b)"  # who dictated and who typed
+_WEB = r"(?<!\S)\S*(?:@|://|www\.)\S*"
+_VERB = (
+    "dictated|transcribed|typed|reported|interpreted|read|e?-?signed|verified|approved|authenticated|reviewed|checked"
+    "|finali[sz]ed|authori[sz]ed|validated|prepared|released|attested|co-?signed|edited|created|printed|referred"
+)
+# Signs that are no words of a list: who did something to the report, an address.
+_SIGN = re.compile(
+    rf"\b(?:{_VERB})(?: ?(?:and|&|/) ?(?:{_VERB}))* (?:by|on|at)\b|{_POSTCODE}|{_HOUSE}|{_WEB}|\bbox \d"
+    r"|\b(?:department|dept)\.? of\b",
+    re.IGNORECASE,
+)
+# A unit of a letterhead that has no sign among its words is known by what stands beside them, a field's mark among it.
+_STAMP = re.compile(
+    rf"{_DATE}|^\W*{_PHONE}\W*$|{_INITIALS}|\bpage \d|\d of \d|\bend of\b"
+    r"|\b[MD]\.[DO]\b|^\W*(?:dr|doctor|prof|professor|mr|mrs|ms|miss)\b\.? (?-i:[A-Z])|\breport\W*$",
+    re.IGNORECASE,
+)
+_FIELD_NAME = re.compile(r"([\w.-]+) ?[:#]")
+# A disclaimer, or a statement of who read it: plain English may stand in it, words of anatomy and disease not.
+_NOTICE = re.compile(
+    r"\W*"
+    + _any(
+        r"(?:confidential(?:ity)?|privileged|disclaimer|important notice|warning: this)\b",
+        r"(?:this|the) (?:report|document|e-?mail|message|communication|fax|facsimile|transmission|dictation|note"
+        r"|information|transcription)\b"
+        r".*\b(?:confidential|privileged|intended|recipient|(?:voice|speech)[- ]recognition|dictat\w+|transcri\w+"
+        r"|signed|authenticated|valid|"
+        r"electronically|computer|software|generated|copyright|disclos\w+|property)\b",
+        r"(?:portions|parts|sections) of this (?:report|document|note)\b|if you (?:have received"
+        r"|are not the intended)\b",
+        r"(?:i|we)(?:, [^,]+,)? (?:have )?(?:personally )?(?:reviewed|viewed|examined|interpreted"
+        r"|supervised) (?:the )?"
+        r"(?:images?|films?|study|examination|case)\b.*\b(?:agree|concur|report|interpretation|edited)\b",
+        r"(?:if you|should you|for|any)\b.*\b(?:questions|queries)\b.*\b(?:contact|call|telephone|radiology"
+        r"|report)\b",
+        r"unauthori[sz]ed\b|dictated but not read|not valid (?:unless|without|for)\b|thanks for (?:the"
+        r"|your) referral",
+    ),
+    re.IGNORECASE,
+)
+
+_LINE = re.compile(r"\n+| \| ")
+_SPLIT = re.compile(r"(?<=[.!?])[ \t]+(?=[A-Z(*\[\"-])")
+_ABBREVIATED = re.compile(
+    r"(?:^|[\s.(])(?:[A-Za-z]|dr|mr|mrs|ms|prof|st|rd|ave|dept|div|tel|ph|ext|no|ref|reg|jr|sr|inc|approx|vs|fig"
+    r"|m\.d|d\.o|c\.c)\.$",
+    re.IGNORECASE,
+)
+# A sign in the middle of a line begins a unit too: a report flattened to one line.
+_DUTY = (
+    "reporting|consultant|attending|staff|interpreting|interventional|chief|supervising|responsible|duty|on[- ]call|"
+    "referring|ordering|requesting|primary care"
+)
+_INSIDE = re.compile(
+    r"(?<=[\w.!?)])(?<!lly)(?<!\bwas)(?<!been)(?<!\band)(?<!\bis)[ \t]+(?="
+    + _any(
+        r"(?:this (?:report|document|study|exam(?:ination)?) (?:has been|was|is) )?"
+        rf"(?:electronically|digitally) (?:{_VERB})|(?:{_VERB}) by\b ?:?",
+        r"(?:kind|best|warm) regards|yours (?:sincerely|faithfully)|cc ?: |page \d+ of \d+\b|dear dr\b",
+        rf"(?:(?:{_DUTY}) )?(?:radiologist|radiographer|sonographer|physician|provider|clinician|doctor|practitioner"
+        r"|resident|registrar|fellow|gp) ?:",
+        r"[-* ]*end of (?:\w+ )?report|confidential(?:ity notice)?:|not valid for |dictated but not read"
+        r"|thanks for the referral|many thanks for referring|thank you for (?:referring|your)",
+    )
+    + ")",
+    re.IGNORECASE,
+)
+_HALF_ROLE = re.compile(rf"\b(?:{_DUTY})$", re.IGNORECASE)  # "Consultant", before "Radiologist:"
+# The value of a field that says whom a report is about ends a unit.
+_NUMBER = rf"(?:{_DATE}|{_PHONE}|\d[\d/-]{{3,}})"
+_NAMED = "|".join(map(re.escape, sorted(_list("signs"))))
+_FIELD = re.compile(rf"(?:[:#]|\b(?:{_NAMED})\b\.?)[^\w\n]{{0,3}}{_NUMBER}([ \t]+)(?=[A-Z])", re.IGNORECASE)
+_VALUE = re.compile(rf"\s*{_NUMBER}[ \t]+(?=[A-Z])", re.IGNORECASE)  # ... after its heading
+_PERSON = re.compile(
+    r"\b(?i:by|dr|doctor|prof|professor|mr|mrs|ms|miss|dear|radiologist|physician|resident|name|patient|re)\b[.:,]* *"
+    r"((?:[A-Z][\w'’-]*\.?,? ?){1,4})"
+)
+# A line of an address: a number, a name, and what the street is called.
+_HOUSE_LINE = re.compile(
+    r"(?:(?:Flat|Unit|Apt\.?|Studio|Suite|Level) \w+,? )?\d+\w?(?:/\d+)?,? ([A-Z][\w'-]+) [A-Z][\w'-]+"
+    r"(?:,? [A-Z][\w'-]+){0,2}$"
+)
+# What no word of is looked at.
+_ADDRESS = re.compile(
+    rf"{_INITIALS}|{_HOUSE}|{_POSTCODE}|{_WEB}|\b(?:flat|unit|apt|apartment|studio|suite|level|floor"
+    rf"|h\.no\.) ?\d+[a-z]?\b"
+    rf"|(?-i:\b\d+(?:/\d+)? [A-Z][\w'-]+ [A-Z][\w'-]+)(?=.*(?:{_POSTCODE}|{_PHONE}))",
+    re.IGNORECASE,
+)
 
 
 class Unit(IntEnum):
@@ -70,7 +192,7 @@ def cut_letterhead(text: str) -> tuple[str, Counter[str]]:
 
 def _sentences(line: str) -> str:
     """What of a field's line is the report's: from its first sentence on, if any speaks of anatomy or disease."""
-    value = signs.VALUE.match(line)
+    value = _VALUE.match(line)
     line = line[value.end() :] if value else line
     first, medical = None, False
     for start, end in _units(line):
@@ -97,17 +219,13 @@ def _reach(text: str, units: Sequence[tuple[int, int]]) -> int:
 def _units(text: str) -> list[tuple[int, int]]:
     """(start, end) of every line, and of the sentences and fields in it; "Dr. A. Baker" is not three of them."""
     cuts = [
-        m.span()
-        for m in signs.SPLIT.finditer(text)
-        if not signs.ABBREVIATED.search(text[max(0, m.start() - 12) : m.start()])
+        m.span() for m in _SPLIT.finditer(text) if not _ABBREVIATED.search(text[max(0, m.start() - 12) : m.start()])
     ]
-    cuts += [m.span() for m in signs.LINE.finditer(text)]
+    cuts += [m.span() for m in _LINE.finditer(text)]
     cuts += [
-        m.span()
-        for m in signs.INSIDE.finditer(text)
-        if not signs.HALF_ROLE.search(text[max(0, m.start() - 16) : m.start()])
+        m.span() for m in _INSIDE.finditer(text) if not _HALF_ROLE.search(text[max(0, m.start() - 16) : m.start()])
     ]
-    cuts += [m.span(1) for m in signs.FIELD.finditer(text)]
+    cuts += [m.span(1) for m in _FIELD.finditer(text)]
     units, at = [], 0
     for start, end in [*sorted(cuts), (len(text), len(text))]:
         if start >= at:
@@ -122,32 +240,28 @@ def unit_kind(unit: str) -> Unit:
     if len(unit) > _LONGEST:
         return Unit.REPORT
     plain = " ".join(fold_value(unit).split())
-    if signs.STAMP.match(plain):
+    words = {w.lower() for w in _WORD.findall(plain)}
+    if _NOTICE.match(plain) and not any(_is_medical(w) for w in words - _list("notices")):
         return Unit.LETTERHEAD
-    if signs.NOTICE.match(plain) and not _says_anything_medical(plain):
-        return Unit.LETTERHEAD
-    signed = signs.START.match(plain) is not None or signs.ANYWHERE.search(plain) is not None
+    signed = not _list("signs").isdisjoint(words) or _SIGN.search(plain) is not None
     if _says_anything(plain, signed):
         return Unit.REPORT
-    return Unit.LETTERHEAD if signed else Unit.NEUTRAL
-
-
-def _says_anything_medical(notice: str) -> bool:
-    words = {w.lower() for w in _WORD.findall(notice)}
-    return any(_is_medical(w) for w in words - signs.notice_words())
+    names = (name[1].lower() for name in _FIELD_NAME.finditer(plain))
+    certain = signed or _STAMP.search(plain) is not None or any(name in _list("words") for name in names)
+    return Unit.LETTERHEAD if certain else Unit.NEUTRAL
 
 
 def _says_anything(unit: str, signed: bool) -> bool:
     """Does a word of the unit belong in no letterhead? Names do not count, nor what follows a title; in a unit with a
     sign no capitalised word counts that is not of medicine ("Kochi District Hospital")."""
-    house = signs.HOUSE.match(unit)
+    house = _HOUSE_LINE.match(unit)
     if house and _is_name(house[1].lower()) and not _is_medical(house[1].lower()):
         return False
-    rest = signs.PERSON.sub(_without_name, signs.ADDRESS.sub(" ", unit))
+    rest = _PERSON.sub(_without_name, _ADDRESS.sub(" ", unit))
     shouted = is_shouted(unit)
     for word in _WORD.findall(rest):
         low = word.lower()
-        if len(low) < 2 or low in signs.words() or low.removesuffix("'s") in signs.words():
+        if len(low) < 2 or low in _list("words") or low.removesuffix("'s") in _list("words"):
             continue
         if word[0].islower():
             return True
@@ -166,7 +280,7 @@ def _without_name(title: re.Match[str]) -> str:
 
 @cache
 def _medical() -> frozenset[str]:
-    return word_sections("radiology")["medical"] - signs.words()
+    return word_sections("radiology")["medical"] - _list("words")
 
 
 @lru_cache(maxsize=50_000)

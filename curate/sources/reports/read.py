@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,22 +25,35 @@ from curate.sources.faults import stop_for_source
 from curate.sources.identity import folded
 from curate.sources.member import archive_of, open_file
 from curate.sources.pairing.paths import compile_keys, stem
-from curate.sources.reports.asked import Asked, ReportColumns
 from curate.sources.reports.captions import gathered
 from curate.sources.reports.columns import safe_name
-from curate.sources.reports.encoding import as_string, text_encoding
-from curate.sources.reports.formats import SUFFIXES, Format, explain, explain_content, format_of, is_hl7, open_bytes
-from curate.sources.reports.headings import SECTIONS
-from curate.sources.reports.hl7 import FIELD
-from curate.sources.reports.report import NAMED, Report, RowPlan, make_report
+from curate.sources.reports.formats import (
+    HEAD,
+    SUFFIXES,
+    Format,
+    as_string,
+    explain,
+    explain_content,
+    format_of,
+    is_cda,
+    is_fhir,
+    is_hl7,
+    open_bytes,
+    text_encoding,
+)
+from curate.sources.reports.hl7 import FIELD, Message
+from curate.sources.reports.report import NAMED, Asked, Report, ReportColumns, RowPlan, make_report
 from curate.sources.reports.rows import named_rows, open_messages, open_records
+from curate.sources.reports.section import SECTIONS
+from curate.sources.reports.xml import read_openi
 from curate.sources.walk import Found, as_text
 
 if TYPE_CHECKING:
     from curate.sources.reports.fhir import References
 
+Kind = Asked | None
+_TABLES = ("csv", "jsonl", "json", "parquet", "xlsx")
 _MAX_XML = 1 << 24  # bytes of one document; what is longer is cut, and then malformed
-_HEAD = 4096  # bytes of a text file that show whether it is something else
 _BROKEN_FIX = "quote cells that hold the delimiter, quotes or line breaks; name a field of a field as report.text"
 _HEADER = re.compile(r"(?!.*\d{3})(?:[A-Za-z]\w*(?:_\w+)+|[A-Z]{2,7}\d?)")  # FINDINGS_COL, ACC: neither name nor number
 
@@ -67,11 +80,11 @@ def check_columns(path: Path, columns: ReportColumns, format: Asked = "auto", na
             continue
         kind = _kind(found, format, single)
         if kind is None or kind == "dicom":
-            what, fix = explain(found.relative)
+            problem, fix = explain(found.relative)
             damaged = found.reason is Reason.DAMAGED_ARCHIVE and not some and not place(path).is_dir()
             if kind is None and (single or damaged):
-                raise RecipeError("format" if "format" in fix else "path", what, fix)
-            others.add(what)
+                raise RecipeError("format" if "format" in fix else "path", problem, fix)
+            others.add(problem)
             some = some or _is_structured(found, format) or _is_closed(found)
         elif names := _names_to_check(found, kind, columns, single):
             if single or _is_meant(names, columns):
@@ -85,7 +98,7 @@ def check_columns(path: Path, columns: ReportColumns, format: Asked = "auto", na
         return
     for names in tables:
         _check_names(names, columns)
-    there = "; ".join(sorted(what.removeprefix("is ") for what in others if what.startswith("is ")))
+    there = "; ".join(sorted(problem.removeprefix("is ") for problem in others if problem.startswith("is ")))
     fix = "name a " + ", ".join(SUFFIXES) + " file, or give 'format'; "
     fix += "for pictures without any, --set 'reports=[]' --set pair.unpaired_images=keep"
     raise RecipeError("path", "holds no reports" + (f": there is {there}" if there else ""), fix)
@@ -128,13 +141,12 @@ class _Source:
     @cached_property
     def references(self) -> References:
         """What FHIR's reports refer to: in their own bundle, or in another file of an export."""
-        from curate.sources.reports.fhir import References, resources  # ijson: only where there is FHIR
+        from curate.sources.reports.fhir import References, resources
 
         known = References()
         for found in walk_members(self.path):
             kind = _kind(found, self.format, self.single)
-            is_one = kind == "fhir" or (kind is not None and _may_be_fhir(found, kind, self.columns))
-            if is_one and found.reason is None:
+            if found.reason is None and (kind == "fhir" or _may_be_fhir(found, kind, self.columns)):
                 with suppress(DropRecord), open_bytes(place(found.path), "xml") as file:
                     own = known.within(found.path)
                     for url, resource in resources(file):
@@ -164,28 +176,22 @@ def _read(found: Found, source: _Source) -> Iterator[Report]:
         return
     if kind == "txt":
         kind = _within_text(found, source.columns)
-    if kind is not None and _may_be_fhir(found, kind, source.columns):
+    if _may_be_fhir(found, kind, source.columns):
         kind = "fhir"
     try:
-        if kind in (None, "dicom"):
-            yield _structured(found, source, kind)
-        elif kind == "fhir":
-            yield from _fhir(found, source)
-        elif kind == "openi":
-            yield _openi(found)
-        elif kind in ("hl7", "cda"):
-            yield from _messages(found, source.columns, kind)
-        elif kind == "txt":
+        if kind == "txt":
             yield _text_file(found, source.pattern)
-        else:
+        elif kind in _TABLES:
             yield from _table(found, cast("Format", kind), source)
+        else:
+            yield from _documents(found, kind, source)
     except DropRecord as dropped:
         # `curate deid` refuses what is no report as what it is
         refused = dropped.reason is Reason.REFUSED_KIND
         yield Report(relative, reason=Reason.NOT_A_REPORT if refused else dropped.reason)
 
 
-def _kind(found: Found, format: Asked, single: bool) -> Format | Literal["fhir", "openi", "dicom"] | None:
+def _kind(found: Found, format: Asked, single: bool) -> Kind:
     """How the file is read; None where its name stands for no report."""
     if single and format != "auto":
         return format
@@ -194,80 +200,66 @@ def _kind(found: Found, format: Asked, single: bool) -> Format | Literal["fhir",
         return "openi" if found.relative.lower().endswith(".xml") else None
     if format == "fhir" and by_suffix in ("json", "jsonl"):
         return "fhir"
-    if by_suffix == "cda" and not _is_clinical(found):
-        return "fhir" if format in ("auto", "fhir") and _is_fhir(found) else None
+    if by_suffix == "cda" and not _begins(found, is_cda):
+        return "fhir" if format in ("auto", "fhir") and _begins(found, is_fhir) else None
     if single and by_suffix is None and _is_structured(found, format):
         return "dicom"
     return by_suffix if format in ("auto", by_suffix) else None
 
 
-def _is_clinical(found: Found) -> bool:
-    try:
-        with open_bytes(place(found.path), "cda"):
-            return found.reason is None
-    except DropRecord:
-        return False
+def _begins(found: Found, as_kind: Callable[[bytes], bool]) -> bool:
+    """Can the file be read, and does it begin as that kind does?"""
+    with suppress(DropRecord), open_bytes(place(found.path), "xml") as file:
+        return found.reason is None and as_kind(file.peek(HEAD)[:HEAD])
+    return False
 
 
 def _is_structured(found: Found, format: Asked) -> bool:
     from curate.sources.sniff import sniff
 
-    try:
+    with suppress(DropRecord):
         return found.reason is None and format in ("auto", "dicom") and sniff(place(found.path)) == "dicom"
-    except DropRecord:
-        return False
+    return False
 
 
-def _may_be_fhir(found: Found, kind: str, columns: ReportColumns) -> bool:
+def _may_be_fhir(found: Found, kind: Kind, columns: ReportColumns) -> bool:
     """A JSON file of FHIR's resources; where columns are asked for, it is a table of its fields as any other."""
-    return kind in ("json", "jsonl") and not columns.make_text and _is_fhir(found)
+    return kind in ("json", "jsonl") and not columns.make_text and _begins(found, is_fhir)
 
 
-def _is_fhir(found: Found) -> bool:
-    from curate.sources.reports.fhir import is_fhir  # ijson: only where there is FHIR
-
-    try:
-        with open_bytes(place(found.path), "xml") as file:
-            return found.reason is None and is_fhir(file.peek(_HEAD)[:_HEAD])
-    except DropRecord:
-        return False
-
-
-def _openi(found: Found) -> Report:
-    from curate.sources.reports.xml import read_openi
-
-    with open_bytes(place(found.path), "xml") as file:
-        text, known = read_openi(file.read(_MAX_XML))
-    return make_report(as_text(found.relative), text, known)
-
-
-def _fhir(found: Found, source: _Source) -> Iterator[Report]:
-    """The DiagnosticReports of a file; what is no JSON in it is a BROKEN_ROW."""
-    from curate.sources.reports.fhir import fhir_report, resources
-
-    relative, number, references = as_text(found.relative), 0, source.references.within(found.path)
-    with open_bytes(place(found.path), "xml") as file:
-        for _, resource in resources(file):
-            if resource is not None and resource.get("resourceType") != "DiagnosticReport":
-                continue
-            number += 1
-            row = f"{relative}#{number}"
-            if resource is None:
-                yield Report(row, reason=Reason.BROKEN_ROW)
-                continue
-            told = fhir_report(resource, references)
-            yield make_report(row, told.text, told.known, reason=told.reason, phi=told.phi)
+def _documents(found: Found, kind: Kind, source: _Source) -> Iterator[Report]:
+    """What a file reports that says itself whose its reports are; ``columns`` may name a message's fields ("OBR-20") in
+    place of the usual ones."""
+    relative, number = as_text(found.relative), 0
+    fields = {name: field for name, field in source.columns.by_field().items() if FIELD.fullmatch(field)}
+    for number, message in enumerate(_messages(found, kind, source), start=1):
+        named = {name: message.value(field) for name, field in fields.items()} if kind in ("hl7", "cda") else {}
+        row = f"{relative}#{number}" if kind in ("hl7", "cda", "fhir") else relative
+        phi = (*message.people, *message.numbers)
+        yield make_report(row, message.text, {**message.known, **named}, reason=message.reason, phi=phi)
     if not number:
         raise DropRecord(Reason.NOT_A_REPORT)
 
 
-def _structured(found: Found, source: _Source, kind: Literal["dicom"] | None) -> Report:
-    from curate.sources.reports.structured import read_structured  # pydicom: where there is a structured report
+def _messages(found: Found, kind: Kind, source: _Source) -> Iterator[Message]:
+    path = place(found.path)
+    if kind == "hl7" or kind == "cda":
+        yield from open_messages(path, kind)
+    elif kind == "openi":
+        with open_bytes(path, "xml") as file:
+            yield read_openi(file.read(_MAX_XML))
+    elif kind == "fhir":
+        from curate.sources.reports.fhir import fhir_report, resources  # ijson: only where there is FHIR
 
-    if kind is None and not _is_structured(found, source.format):
-        raise DropRecord(Reason.NOT_A_REPORT)
-    text, known, phi = read_structured(place(found.path))
-    return make_report(as_text(found.relative), text, known, phi=phi)
+        references = source.references.within(found.path)
+        with open_bytes(path, "xml") as file:
+            for _, resource in resources(file):
+                if resource is None or resource.get("resourceType") == "DiagnosticReport":
+                    yield fhir_report(resource, references)
+    elif kind == "dicom" or _is_structured(found, source.format):
+        from curate.sources.reports.structured import read_structured  # pydicom: where there is a structured report
+
+        yield Message(*read_structured(path))
 
 
 def _text_file(found: Found, pattern: re.Pattern[str] | None) -> Report:
@@ -294,35 +286,17 @@ def _within_text(found: Found, columns: ReportColumns) -> Literal["csv", "hl7", 
     """What a text file's beginning proves it to be: HL7 messages, a table with the columns asked for, a text."""
     try:
         with open_file(place(found.path)) as file:
-            head = file.read(_HEAD)
+            head = file.read(HEAD)
     except OSError as error:
         stop_for_source(error)
         return "txt"
     if is_hl7(head):
         return "hl7"
-    if not columns.make_text:
-        return "txt"
-    asked = columns.by_field().values()
+    names = set(columns.by_field().values())
     text = head.decode(text_encoding(head)[0], "ignore")
-    if len(asked) > 1 and all(column in text for column in asked):
-        names = _names(found, "csv", columns)
-        return "csv" if set(asked) <= set(names) else "txt"
+    if columns.make_text and len(names) > 1 and all(name in text for name in names):
+        return "csv" if names <= set(_names(found, "csv", columns)) else "txt"
     return "txt"
-
-
-def _messages(found: Found, columns: ReportColumns, kind: Literal["hl7", "cda"]) -> Iterator[Report]:
-    """The orders of HL7 messages, or a CDA document; ``columns`` may name a message's fields ("OBR-20") in place of the
-    usual ones."""
-    relative = as_text(found.relative)
-    asked = {name: field for name, field in columns.by_field().items() if FIELD.fullmatch(field)}
-    some = False
-    for number, message in enumerate(open_messages(place(found.path), kind), start=1):
-        some = True
-        known = {**message.known, **{name: message.field(field) for name, field in asked.items()}}
-        phi = (*message.people, *message.numbers)
-        yield make_report(f"{relative}#{number}", message.text, known, reason=message.reason, phi=phi)
-    if not some:
-        raise DropRecord(Reason.NOT_A_REPORT)
 
 
 def _table(found: Found, kind: Format, source: _Source) -> Iterator[Report]:
@@ -334,8 +308,8 @@ def _table(found: Found, kind: Format, source: _Source) -> Iterator[Report]:
         if not names:
             unread = first if isinstance(first, Reason) else Reason.BAD_ENCODING
             raise DropRecord(Reason.EMPTY_REPORT if first is None else unread)
-        asked = _as_asked(names, source.columns)
-        names = [asked.get(name, name) for name in names]
+        renamed = _as_asked(names, source.columns)
+        names = [renamed.get(name, name) for name in names]
         if not source.single and not _is_meant(names, source.columns):
             raise DropRecord(Reason.NOT_A_REPORT)
         _check_names(names, source.columns)
@@ -346,7 +320,7 @@ def _table(found: Found, kind: Format, source: _Source) -> Iterator[Report]:
             if isinstance(row, Reason):
                 yield Report(identity, reason=row)
                 continue
-            report = plan.report(identity, {asked.get(n, n): cell for n, cell in row.items()} if asked else row)
+            report = plan.report(identity, {renamed.get(n, n): cell for n, cell in row.items()} if renamed else row)
             if not report.image:  # a document of a sample, as WebDataset has them; a row with an image of its own
                 own = f"{relative}/{number}/" if records.images else as_text(found.sample) if kind == "json" else ""
                 report = replace(report, image=own)
@@ -362,17 +336,15 @@ def _as_asked(names: Sequence[str], columns: ReportColumns) -> dict[str, str]:
     return {same[0]: column for column in missing if len(same := spelt.get(folded(column), [])) == 1}
 
 
-def _names_to_check(
-    found: Found, kind: Format | Literal["fhir", "openi"], columns: ReportColumns, single: bool
-) -> list[str]:
+def _names_to_check(found: Found, kind: Kind, columns: ReportColumns, single: bool) -> list[str]:
     """A table's columns; [] of what has none, or cannot be read and so may hold reports. RecipeError where that is all
     there is."""
-    if kind in ("txt", "hl7", "cda", "fhir", "openi") or found.reason is not None or _may_be_fhir(found, kind, columns):
+    if kind not in _TABLES or found.reason is not None or _may_be_fhir(found, kind, columns):
         return []
     names = _names(found, cast("Format", kind), columns)
     if not names and single:
-        what, fix = explain_content(place(found.path))
-        raise RecipeError("path", f"is no readable {kind} file{what}", fix)
+        problem, fix = explain_content(place(found.path))
+        raise RecipeError("path", f"is no readable {kind} file{problem}", fix)
     return names
 
 
@@ -381,8 +353,8 @@ def _names(found: Found, kind: Format, columns: ReportColumns) -> list[str]:
     try:
         with open_records(place(found.path), format=kind, wanted=frozenset(columns.by_field().values())) as records:
             names = named_rows(records, nested=True)[0]
-            asked = _as_asked(names, columns)
-            return [asked.get(name, name) for name in names]
+            renamed = _as_asked(names, columns)
+            return [renamed.get(name, name) for name in names]
     except DropRecord:
         return []
 
@@ -396,14 +368,16 @@ def not_read(reports: Iterable[Report]) -> list[str]:
             files[r.file] = None
     found: Counter[tuple[str, str]] = Counter()
     for file in files:
-        what, fix = explain(PurePath(file).name)
-        if not what.startswith("is "):
-            what, fix = explain_content(place(file))
-        found[what.removeprefix(": it "), fix] += what.startswith(("is ", ": it "))
-    told = [f"{n:,} files beside the reports: each {what}; {fix}" for (what, fix), n in sorted(found.items()) if n]
+        problem, fix = explain(PurePath(file).name)
+        if not problem.startswith("is "):
+            problem, fix = explain_content(place(file))
+        found[problem.removeprefix(": it "), fix] += problem.startswith(("is ", ": it "))
+    lines = [
+        f"{n:,} files beside the reports: each {problem}; {fix}" for (problem, fix), n in sorted(found.items()) if n
+    ]
     if broken:
-        told.append(f"{broken:,} of {rows:,} report rows are malformed: {_BROKEN_FIX}")
-    return told
+        lines.append(f"{broken:,} of {rows:,} report rows are malformed: {_BROKEN_FIX}")
+    return lines
 
 
 def _is_closed(found: Found) -> bool:

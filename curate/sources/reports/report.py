@@ -1,20 +1,27 @@
-"""A report as its source has it, and what a row's values make of it."""
+"""What is asked of files of reports, a report as its source has it, and what a row's values make of it."""
 
 from __future__ import annotations
 
+import pickle
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, overload
+
+import pyarrow as pa
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.reports.asked import ReportColumns, Several
-from curate.sources.reports.encoding import as_string
+from curate.sources.pairing.several import Several
+from curate.sources.reports.captions import CaptionRules
+from curate.sources.reports.formats import as_string
 from curate.sources.reports.hl7 import is_message, read_messages
 from curate.sources.reports.markup import plain_text, report_text
 from curate.sources.reports.statements import Claim
 
+Asked = Literal["auto", "csv", "jsonl", "json", "parquet", "xlsx", "txt", "hl7", "cda", "fhir", "openi", "dicom"]
+_MAPPINGS = ("sections", "keep")
+_NO_COLUMN = (*_MAPPINGS, "caption")
 _TRUE = {"yes", "true", "1", "y"}
 _PHI = ("patient_name", "patient", "accession", "study")
 NAMED = ("accession", "study", "patient", "date", "image")  # what a file's name can say
@@ -23,6 +30,39 @@ _AS_IT_IS = frozenset(("image",))  # a path's backslashes are no escapes
 _NO_TEXT = re.compile(
     r"\s*(?:\"\"|null|none|nan|n/?a|nil|\\n|<na>|nat)\s*", re.IGNORECASE
 )  # as databases write nothing
+
+
+@dataclass(frozen=True)
+class ReportColumns:
+    """Which column says what; None: no column does. ``text``, ``sections`` or both make the report's text."""
+
+    text: str | None = None
+    sections: Mapping[str, str] = field(default_factory=dict)  # section name -> column
+    accession: str | None = None
+    study: str | None = None
+    patient: str | None = None
+    date: str | None = None
+    image: str | None = None  # path or name of the one image that the row is about
+    patient_name: str | None = None
+    group: str | None = None  # rows that must share a split; by default the patient
+    clean: str | None = None  # whether the row belongs to the trusted set
+    split: str | None = None  # the source's own: train, val or test, by any of their usual names
+    status: str | None = None  # preliminary, final, addendum: which of several reports is the one
+    order: str | None = None  # a number or a moment by which several reports follow one another
+    caption: CaptionRules = field(default_factory=CaptionRules)  # a text made of several columns
+    keep: Mapping[str, str] = field(default_factory=dict)  # name in the record's meta -> column
+
+    def by_field(self) -> dict[str, str]:
+        """Field of the recipe under ``columns`` -> the column it names."""
+        single = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NO_COLUMN}
+        many = {f"{name}.{key}": column for name in _MAPPINGS for key, column in getattr(self, name).items()}
+        caption_fields = {f"caption.{column}": column for column in self.caption.columns}
+        return {name: column for name, column in (single | many | caption_fields).items() if column is not None}
+
+    @property
+    def make_text(self) -> bool:
+        """Whether any column gives the text."""
+        return self.text is not None or bool(self.sections) or self.caption.given
 
 
 @dataclass(frozen=True)
@@ -146,3 +186,39 @@ def _of_message(
     own = {name: value for name, value in messages[0].known.items() if value}
     people = (*(v for m in messages for v in (*m.people, *m.numbers)), *(own[n] for n in _PHI if own.get(n)))
     return {**own, **{n: v for n, v in known.items() if v}}, "\n\n".join(m.text for m in messages), (*phi, *people)
+
+
+class PackedReports(Sequence[Report]):
+    """Reports, each made anew where it is asked for. ``packed``: as `pack` makes them."""
+
+    def __init__(self, packed: list[bytes]) -> None:
+        self.packed = packed
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    @overload
+    def __getitem__(self, row: int) -> Report: ...
+    @overload
+    def __getitem__(self, row: slice) -> PackedReports: ...
+    def __getitem__(self, row: int | slice) -> Report | PackedReports:
+        if isinstance(row, slice):
+            return PackedReports(self.packed[row])
+        return Report(*pickle.loads(self.packed[row]))  # noqa: S301  our own bytes, of this memory or sealed
+
+    def __iter__(self) -> Iterator[Report]:
+        return (self[row] for row in range(len(self)))
+
+    def table(self) -> pa.Table:
+        """As they are sealed."""
+        return pa.table({"report": pa.array(self.packed, pa.large_binary())})
+
+    @classmethod
+    def of_table(cls, table: pa.Table) -> PackedReports:
+        """What `table` made."""
+        return cls(table["report"].to_pylist())
+
+
+def pack(reports: Iterable[Report]) -> PackedReports:
+    """The reports as they come, one after another."""
+    return PackedReports([pickle.dumps(tuple(vars(report).values()), protocol=5) for report in reports])

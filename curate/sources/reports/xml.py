@@ -1,130 +1,215 @@
-"""XML documents of reports, part by part: the one way they are parsed. One that declares entities is refused unread: of
-a few lines they make gigabytes."""
+"""XML documents as reports: HL7 CDA (Clinical Document Architecture R2; imaging reports: DICOM PS3.20) and Open-i's.
+
+The header of a clinical document says whose the report is and of which order, the body's sections are its text: a title
+each, and what a reader sees of the narrative.
+"""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Mapping
-from typing import Any
+import re
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.reports.formats import from_base64
+from curate.sources.reports.hl7 import PARTS, Message
 
-_DEEPEST = 200  # elements within one another: each may be asked what it lies in
-Start = Callable[[str, Mapping[str, str]], None]
+_DEEPEST = 200  # elements within one another
+_LINES = frozenset(("paragraph", "list", "item", "br", "table", "tr", "caption", "title", "section", "text"))
+_CELLS = frozenset(("td", "th"))
+_PERSONS = frozenset(("patient", "assignedPerson", "associatedPerson", "relatedPerson", "guardianPerson",
+                      "informationRecipient", "maintainingPerson"))  # fmt: skip
+_RAISED = "\x02"  # where a raised number begins: 10 to the power of 3 is not 103
+_POWER = re.compile(rf"(?<=\d){_RAISED}(?=[-+\u2212]?\d)")
+_UID = re.compile(r"\d+(?:\.\d+){3,}")
 
 
-def read_parts(raw: bytes, start: Start, end: Callable[[str], None], words: Callable[[str], None]) -> None:
-    """Call ``start`` with the name (no prefix) and the attributes of each element, ``words`` with what stands in it,
-    ``end`` with its name.
+def parse_xml(raw: bytes) -> Element:
+    """The root of a document, its elements by their names without prefixes, bound or not.
 
-    Raises DropRecord BROKEN_ROW where it is no XML or nested too deep, TOO_LARGE where it declares entities.
+    Raises DropRecord BROKEN_ROW where it is no XML or nested too deep, TOO_LARGE where it declares entities: of a few
+    lines they make gigabytes.
     """
-    parser, depth, reason = expat.ParserCreate(), 0, Reason.BROKEN_ROW
+    parser, builder, depth, reason = expat.ParserCreate(), TreeBuilder(), 0, Reason.BROKEN_ROW
 
-    def opened(name: str, attributes: dict[str, str]) -> None:
+    def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
         if depth > _DEEPEST:
             raise ValueError
-        start(name.rpartition(":")[2], attributes)
+        builder.start(name.rpartition(":")[2], attributes)
 
-    def closed(name: str) -> None:
+    def end(name: str) -> None:
         nonlocal depth
         depth -= 1
-        end(name.rpartition(":")[2])
+        builder.end(name.rpartition(":")[2])
 
     def entity(*_: object) -> None:
         nonlocal reason
         reason = Reason.TOO_LARGE
         raise ValueError
 
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = opened, closed, words
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, builder.data
     parser.EntityDeclHandler, parser.buffer_text = entity, True
+    root = None
     try:
-        whole = bool(parser.Parse(raw, True))
-    except (expat.ExpatError, ValueError, LookupError):
-        whole = False
-    if not whole:
+        parser.Parse(raw, True)
+        root = builder.close()
+    except (expat.ExpatError, ValueError, LookupError, AssertionError):
+        pass
+    if root is None:
         raise DropRecord(reason)
+    return root
 
 
-def read_openi(raw: bytes) -> tuple[str, dict[str, str]]:
-    """(text with a heading for each part, what is known) of a document as Open-i publishes the Indiana collection
-    (ecgen-radiology/1.xml): the uid ("CXR1") is the study, which the images' names begin with.
+def read_openi(raw: bytes) -> Message:
+    """A document as Open-i publishes the Indiana collection (ecgen-radiology/1.xml), a heading for each part: the uid
+    ("CXR1") is the study, which the images' names begin with.
 
-    Raises DropRecord as `read_parts`, and NOT_A_REPORT where it is no such document.
+    Raises DropRecord as `parse_xml`, and NOT_A_REPORT where it is no such document.
     """
-    parts, path, known = list[tuple[str, list[str]]](), list[str](), dict[str, str]()
-
-    def start(name: str, attributes: Mapping[str, str]) -> None:
-        path.append(name)
-        if name == "uId":
-            known["study"] = attributes.get("id", "").strip()
-        elif name == "AbstractText":
-            parts.append((attributes.get("Label", "").strip(), []))
-
-    def words(data: str) -> None:
-        if "AbstractText" in path:
-            parts[-1][1].append(data)
-
-    def end(_: str) -> None:
-        path.pop()
-
-    read_parts(raw, start, end, words)
-    if not known.get("study"):
+    root = parse_xml(raw)
+    study = next((each.get("id", "").strip() for each in root.iter("uId")), "")
+    if not study:
         raise DropRecord(Reason.NOT_A_REPORT)
-    texts = [(label, "".join(found).strip()) for label, found in parts]
-    return "\n\n".join(f"{label}: {text}" if label else text for label, text in texts if text), known
+    parts = [(each.get("Label", "").strip(), _words(each)) for each in root.iter("AbstractText")]
+    text = "\n\n".join(f"{label}: {words}" if label else words for label, words in parts if words)
+    return Message(text, {"study": study})
 
 
-def fhir_values(raw: bytes) -> list[dict[str, Any]]:
-    """FHIR's resources as its JSON has them: a bundle's entries, or the one resource there is; what stands there once
-    is no list. Raises DropRecord as `read_parts`."""
-    tree = _FhirTree()
-    read_parts(raw, tree.start, tree.end, tree.words)
-    return tree.entries or [{"resource": tree.root}]
+def read_cda(raw: bytes) -> Message:
+    """The document, with the names and numbers of everybody in it.
+
+    Raises DropRecord as `parse_xml`, and REFUSED_KIND where it is no clinical document. Its `reason` is
+    UNREAD_DOCUMENT where its body is a PDF or a picture, SEVERAL_PATIENTS where it is about several.
+    """
+    root = parse_xml(raw)
+    if root.tag != "ClinicalDocument":
+        raise DropRecord(Reason.REFUSED_KIND)
+    header = list(_header(root))
+    text, reason = "".join(part for body in root.iter("structuredBody") for part in _sections(body)), None
+    for part in (part for path, part in header if path[-2:] == ("nonXMLBody", "text")):
+        text, reason = _unpacked(_words(part), part.get("mediaType", "text/plain"), part.get("representation", "TXT"))
+    targets = [_extensions(t.findall("patientRole/id")) for t in root.iter("recordTarget")]
+    if len(targets) > 1 and not set.intersection(*map(set, targets)):
+        reason = Reason.SEVERAL_PATIENTS
+    lines = [line.strip() for line in re.sub(r"[^\S\n\t]+", " ", _without_marks(text)).split("\n")]
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    people = [(path, name) for path, part in header if (name := _person(path, part))]
+    known = _known(header) | {
+        "patient": next((id_ for ids in targets for id_ in ids), ""),
+        "patient_name": next((name for path, name in people if "patient" in path), ""),
+    }
+    numbers = [value for path, part in header if (value := _number(path, part))]
+    return Message(
+        text, known, tuple(dict.fromkeys(n for _, n in people)), tuple(dict.fromkeys(numbers)), reason=reason
+    )
 
 
-class _FhirTree:
-    def __init__(self) -> None:
-        self.entries: list[dict[str, Any]] = []
-        self.root: Any = None
-        self._open: list[tuple[str, str | None, dict[str, Any]]] = []
-        self._narrative: list[str] = []
-        self._within = 0  # how deep in the narrative
+Path = tuple[str, ...]
 
-    def start(self, name: str, attributes: Mapping[str, str]) -> None:
-        if self._within or name == "div":
-            self._within += 1
-            self._narrative.append(f"<{name}>")
-        else:
-            self._open.append((name, attributes.get("value"), {}))
 
-    def words(self, data: str) -> None:
-        if self._within:
-            self._narrative.append(html.escape(data))
+def _header(part: Element, above: Path = ()) -> Iterator[tuple[Path, Element]]:
+    """(names of the elements from the root down to it, element) of all that is no section."""
+    path = (*above, part.tag)
+    if part.tag != "structuredBody":
+        yield path, part
+        for below in part:
+            yield from _header(below, path)
 
-    def end(self, name: str) -> None:
-        if self._within:
-            self._within -= 1
-            self._narrative.append(f"</{name}>")
-            if not self._within:
-                self._open[-1][2]["div"] = "".join(self._narrative)
-                self._narrative = []
-            return
-        _, own, fields = self._open.pop()
-        value: Any = fields if own is None else own
-        if name[:1].isupper():
-            fields["resourceType"] = name
-        elif name in ("resource", "contained"):
-            value = next((inner for inner in fields.values() if isinstance(inner, dict)), None)
-        if not self._open:
-            self.root = value
-        elif name == "entry" and len(self._open) == 1:
-            self.entries.append(fields)
-        else:
-            siblings = self._open[-1][2]
-            before = siblings.get(name)
-            siblings[name] = value if before is None else [*(before if isinstance(before, list) else [before]), value]
+
+def _words(part: Element) -> str:
+    return "".join(part.itertext()).strip()
+
+
+def _sections(body: Element) -> Iterator[str]:
+    """The words of sections and of those within them, under their titles or what their codes stand for."""
+    heading = ""
+    for part in body:
+        if body.tag == "section" and part.tag == "code":
+            heading = PARTS.get(part.get("code", "").lower(), part.get("displayName", ""))
+        elif body.tag == "section" and part.tag == "title":
+            heading = ""
+            yield from (*part.itertext(), ":\n")
+        elif body.tag == "section" and part.tag == "text":
+            if heading:
+                yield f"\n{heading.upper()}:"
+            yield from _narrative(part)
+        elif part.tag != "entry" and part.get("revised") != "delete":  # entries repeat the narrative in codes
+            yield from _sections(part)
+
+
+def _narrative(part: Element) -> Iterator[str]:
+    """What a reader sees, without what a later version has struck out (`revised`)."""
+    around = "\n" if part.tag in _LINES else ""
+    yield around or ("\t" if part.tag in _CELLS else _RAISED if part.tag == "sup" else "")
+    if part.get("revised") != "delete":
+        yield part.text or ""
+        for below in part:
+            yield from _narrative(below)
+            yield below.tail or ""
+    yield around
+
+
+def _without_marks(text: str) -> str:
+    return _POWER.sub("^", text).replace(_RAISED, "")
+
+
+def _person(path: Path, part: Element) -> str:
+    """A person's name as DICOM writes it; "" of another element."""
+    if part.tag != "name" or _PERSONS.isdisjoint(path):
+        return ""
+    parts = [" ".join(_words(each) for each in part.iter(name)) for name in ("family", "given")]
+    return "^".join(parts) if any(parts) else _words(part)
+
+
+def _number(path: Path, part: Element) -> str:
+    """What identifies somebody in the header: an id, a telephone number, a street; "" of another element."""
+    if part.tag == "id" and path[-2:] != ("order", "id"):
+        return part.get("extension", "").strip()
+    if part.tag == "telecom":
+        value = part.get("value", "").strip()
+        return value.partition(":")[2] or value
+    return _words(part) if part.tag == "streetAddressLine" else ""
+
+
+def _extensions(ids: list[Element]) -> list[str]:
+    return [value for each in ids if (value := each.get("extension", "").strip())]
+
+
+def _known(header: list[tuple[Path, Element]]) -> dict[str, str]:
+    """Of the order and the document: accession, study, date, status and order, "" where it is not told."""
+    accessions, orders = list[str](), list[str]()
+    known = dict.fromkeys(("study", "date", "status", "order"), "")
+    for path, part in header:
+        value = part.get("value", "").strip()
+        if part.tag == "accessionNumber":
+            accessions[:0] = _extensions([part])
+        elif path[-2:] == ("order", "id") and "inFulfillmentOf" in path:
+            orders += _extensions([part])
+        elif path[-2:] == ("serviceEvent", "id") and _UID.fullmatch(root := part.get("root", "").strip()):
+            known["study"] = known["study"] or ("" if _extensions([part]) else root)
+        elif "serviceEvent" in path and part.tag in ("effectiveTime", "low"):
+            known["date"] = known["date"] or value[:8]
+        elif path == ("ClinicalDocument", "effectiveTime"):
+            known["order"] = known["order"] or value
+        elif part.tag == "relatedDocument" and part.get("typeCode") == "APND":
+            known["status"] = "addendum"
+        elif part.tag == "signatureCode" and part.get("code") == "S":
+            known["status"] = known["status"] or "final"
+    known["date"] = known["date"] or known["order"][:8]
+    return known | {"accession": "; ".join(dict.fromkeys([*accessions, *orders]))}
+
+
+def _unpacked(text: str, kind: str, representation: str) -> tuple[str, Reason | None]:
+    """The words of a body that is no XML (4.3.4.1), or why there are none."""
+    if not kind.startswith(("text/", "application/rtf", "application/xhtml")):
+        return "", Reason.UNREAD_DOCUMENT
+    if representation != "B64":
+        return text, None
+    try:
+        return from_base64(text), None
+    except DropRecord as dropped:
+        return "", dropped.reason

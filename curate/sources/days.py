@@ -1,4 +1,5 @@
-"""Days and moments as exports write them: one reader, for which study a report is of and for which report is later."""
+"""Days and moments as exports write them: which day a cell holds, to pair a report with its study and to be shifted;
+which moment is the later one. Every place that reads a cell for its day does it here."""
 
 from __future__ import annotations
 
@@ -7,6 +8,11 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from curate.deid.text.dates import find_dates
+from curate.deid.text.fold import fold_value
+
+# a cell that is a day and perhaps a time, by its form alone
+DAY = re.compile(r"(?:19|20)\d\d[-/.]?[01]\d[-/.]?[0-3]\d(?:[T ].*|\d{6}.*)?|[0-3]?\d[-/.][0-3]?\d[-/.](?:19|20)\d\d")
 _WAYS = ("ymd", "dmy", "mdy")
 _COMPACT = re.compile(
     r"(\d{4})(\d\d)(\d\d)(?:[T ]?(\d\d)(\d\d)(\d\d)?)?((?:\D.*)?)", re.DOTALL
@@ -52,6 +58,18 @@ def sure_day(value: str) -> dt.date | None:
     if len(set(read)) == 2 and re.match(r"\d{1,2}\.", value):
         return read[0]
     return read[0] if len(set(read)) == 1 else None
+
+
+def whole_day(cell: str) -> dt.date | None:
+    """The date in a cell that holds nothing but a date and perhaps a time, of two that it could be the one month first:
+    to be shifted, and for no comparison. None for anything else."""
+    text = fold_value(cell)
+    spans = [(s, e, each) for s, e, each in find_dates(text) if each is not None]
+    if len({each for *_, each in spans}) != 1:
+        return None
+    start, end, day = spans[0]
+    rest = text[:start] + text[end:]
+    return None if re.search(r"[^\W\d_]{3,}", rest) or len(re.sub(r"\D", "", rest)) > 12 else day
 
 
 def ranks(values: Sequence[str]) -> list[int]:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from curate.sources.days import ranks
 from curate.sources.identity import folded
-from curate.sources.moments import ranks
-from curate.sources.reports.asked import Several
 from curate.sources.reports.section import parse_sections
 
+Several = Literal["ambiguous", "latest", "first", "join"]
 Status = Literal["preliminary", "", "final", "corrected", "addendum", "void"]
 
 # HL7 table 0123 and OBX-11, FHIR DiagnosticReport.status, and the words of worklists
