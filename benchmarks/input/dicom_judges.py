@@ -48,8 +48,8 @@ def head(path: Path) -> Dataset:
             return Dataset()
 
 
-def decoded(path: Path) -> np.ndarray | None:
-    """Frame 0 by pydicom's plugins, without the product's; None where they cannot."""
+def decoded(path: Path, *, raw: bool = False) -> np.ndarray | None:
+    """Frame 0 by pydicom's plugins, without the product's; None where they cannot. ``raw``: YBR as it is."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -64,7 +64,8 @@ def decoded(path: Path) -> np.ndarray | None:
         for plugin in plugins:
             try:
                 if head(path).PhotometricInterpretation.startswith("YBR_FULL"):
-                    return _rgb(pixel_array(source, index=0, decoding_plugin=plugin, raw=True))
+                    ybr = pixel_array(source, index=0, decoding_plugin=plugin, raw=True)
+                    return ybr if raw else _rgb(ybr)
                 return pixel_array(source, index=0, decoding_plugin=plugin)
             except Exception:  # noqa: BLE001
                 continue
@@ -114,6 +115,28 @@ def _grey(pixels: np.ndarray, ds: Dataset) -> np.ndarray:
     else:
         share = (values - values.min()) / (values.max() - values.min())
     return 255 - shade(share) if inverted(ds) else shade(share)
+
+
+def is_dcmtks_arithmetic(path: Path, shown: np.ndarray) -> bool:
+    """Is what DCMTK has ``shown`` just what its own short cuts make of the file, which PS3.3 does not have?
+
+    Colours of YBR_FULL are centred at half of 255 where C.7.6.3.1.2 says 128, and cut to whole numbers, of 4:2:2 once
+    and else term by term; rescaled values are cut to whole numbers before the window, where C.11.1.1.2 keeps them.
+    """
+    pixels, ds = decoded(path, raw=True), head(path)
+    if pixels is None:
+        return False
+    values = pixels.astype(np.float64)
+    if pixels.ndim == 3:
+        y, b, r = np.moveaxis(values, -1, 0)
+        red, green, blue = 1.402 * r - 0.701 * 255, (0.3441 * b, 0.7141 * r - 0.5291 * 255), 1.772 * b - 0.8859 * 255
+        apart = np.stack([y + np.trunc(red), y - np.trunc(green[0]) - np.trunc(green[1]), y + np.trunc(blue)], -1)
+        at_once = np.trunc(np.stack([y + red, y - green[0] - green[1], y + blue], -1))
+        return any(np.array_equal(np.clip(found, 0, 255), shown) for found in (apart, at_once))
+    whole = np.trunc(values * float(ds.RescaleSlope) + float(ds.RescaleIntercept))
+    centre, width = float(ds.WindowCenter), float(ds.WindowWidth)
+    found = np.clip(((whole - (centre - 0.5)) / (width - 1) + 0.5) * 255, 0, 255)
+    return float(np.abs((255 - found if inverted(ds) else found) - shown).max()) <= 1
 
 
 def dcmtk_version() -> str | None:

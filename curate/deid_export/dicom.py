@@ -32,6 +32,7 @@ from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import DicomFile, integer, open_dicom, text, value
+from curate.sources.dicom.layout import COLOUR, GREY, declared_layout
 from curate.sources.dicom.lut import Palette, read_palette
 from curate.sources.dicom.prove import prove
 
@@ -55,6 +56,8 @@ def _clean(file: DicomFile, rules: ReleaseRules, pseudo: Pseudonymizer) -> Outco
     source = file.dataset
     if file.pixels is None and not len(source) and not len(source.file_meta):
         raise DropRecord(Reason.NOT_AN_IMAGE)
+    if file.pixels is not None and text(source, "PhotometricInterpretation") not in ("", *GREY, *COLOUR):
+        source.PhotometricInterpretation = declared_layout(file).photometric  # in the standard's word
     cleaned = clean_header(source, pseudo, rules.header)
     header, actions = cleaned.dataset, Counter(cleaned.actions)
     keep_palette(header, source)

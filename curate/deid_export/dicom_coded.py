@@ -44,6 +44,11 @@ class CodedFrames(Frames):
         values, settled = settle_stream(cells, stream, self._declared, self._overlays)
         if values.ndim == 2:
             self._settle(settled)
+        elif settled.photometric != self.layout.photometric:
+            self.kept &= frame == 0  # else the frames before it are of other colours
+            self.layout = replace(self.layout, photometric=settled.photometric)
+        if settled.photometric.startswith("YBR_FULL"):  # other numbers than the stream's
+            return values.astype(values.dtype.newbyteorder("<"), copy=False)
         hidden = values.dtype.itemsize == cells.dtype.itemsize and not np.array_equal(values.view(cells.dtype), cells)
         if hidden and not _unsigned_twin(cells, values, settled):
             self.kept = False

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.pixels.processing import convert_color_space
 
 from curate.deid.pixels.boxes import Box
 from curate.deid.pixels.found_text import TextSearch
@@ -18,9 +17,9 @@ from curate.deid_export.dicom_native import BitFrames, Frames, NativeFrames
 from curate.deid_export.dicom_write import drop_palette, set_palette
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.dicom.colours import to_rgb
 from curate.sources.dicom.file import text
 from curate.sources.dicom.lut import Palette
-from curate.sources.third_party import call_third_party
 
 _ROUNDS = 3  # times that a frame blanked in index or YBR space is searched again before it is dropped
 # Objects whose pixels are computed, with no screen text in them: labels, probabilities, dose (PS3.3 A.51, A.75,
@@ -114,7 +113,7 @@ def _rgb(pixels: np.ndarray, frames: Frames) -> np.ndarray:
     """The frame; a YBR one converted to RGB."""
     if not frames.decoded.photometric.startswith("YBR"):
         return pixels
-    return call_third_party(Reason.UNDECODABLE, convert_color_space, pixels, "YBR_FULL", "RGB")
+    return to_rgb(pixels, frames.decoded.stored)
 
 
 def _views(

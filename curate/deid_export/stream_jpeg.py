@@ -59,6 +59,8 @@ def clean_jpeg(data: bytes, coding: Coding) -> bytes:
             _remember(picture, code, parameters)
     if not picture.out:
         raise Unparsed
+    if coding == "lossless" and any(key[0] == _DHT and key not in picture.written for key in picture.tables):
+        raise Unparsed  # decoders differ in which table is whose, so none may go
     return bytes(picture.out) + bytes((0xFF, _EOI))
 
 

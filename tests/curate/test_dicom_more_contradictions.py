@@ -8,11 +8,20 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from imagecodecs import jpeg2k_encode, jpeg8_encode
+from imagecodecs import jpeg2k_encode, jpeg8_encode, jpegls_encode
 from pydicom.encaps import encapsulate
 from pydicom.pixels.encoders import RLELosslessEncoder
 from pydicom.pixels.processing import convert_color_space
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import (
+    UID,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PixelPolicy
@@ -85,7 +94,7 @@ def test_planes_of_unlike_colours_under_the_other_configuration(tmp_path: Path, 
 
 @pytest.mark.parametrize("frames", [1, 2, 4])
 def test_a_loop_of_422_that_is_444(tmp_path: Path, frames: int) -> None:
-    ybr = np.dstack([texture(seed=s) for s in (1, 2, 3)])
+    ybr = convert_color_space(np.dstack([texture(seed=s) for s in (1, 2, 3)]), "RGB", "YBR_FULL")
     ds = dataset(ybr, PhotometricInterpretation="YBR_FULL_422")
     ds.NumberOfFrames, ds.PixelData = frames, ybr.tobytes() * frames
     (tmp_path / "a").write_bytes(to_bytes(ds))
@@ -140,6 +149,69 @@ def test_jpeg_2000_that_took_its_samples_for_rgb_under_a_header_of_ybr(tmp_path:
     assert outcome.data is not None
     written = pydicom.dcmread(io.BytesIO(outcome.data))
     assert (written.PhotometricInterpretation == "RGB") is (holds == "RGB")
+
+
+_COLOUR_STREAMS = {
+    RLELossless: lambda p: RLELosslessEncoder.encode(
+        p, rows=p.shape[0], columns=p.shape[1], samples_per_pixel=3, bits_allocated=8, bits_stored=8,
+        number_of_frames=1, photometric_interpretation="RGB", pixel_representation=0, planar_configuration=0,
+    ),
+    JPEGLSLossless: jpegls_encode,
+    JPEGLosslessSV1: lambda p: jpeg8_encode(p, lossless=True, predictor=1),
+    JPEG2000Lossless: lambda p: jpeg2k_encode(p, codecformat="j2k", reversible=True, level=0, mct=False),
+}  # fmt: skip
+
+
+def named(stored: np.ndarray, syntax: str, photometric: str) -> bytes:
+    """Samples as they are, in any coding that does not change colours, under any name."""
+    if syntax in _COLOUR_STREAMS:
+        return coloured(stored, bytes(_COLOUR_STREAMS[syntax](stored)), syntax, photometric)
+    return to_bytes(dataset(stored, PhotometricInterpretation=photometric))
+
+
+@pytest.mark.parametrize("syntax", [*_COLOUR_STREAMS, ExplicitVRLittleEndian], ids=lambda s: UID(s).name)
+@pytest.mark.parametrize(("holds", "told"), [("RGB", "YBR_FULL"), ("RGB", "YBR_FULL_422"), ("YBR_FULL", "RGB")])
+def test_colours_that_the_header_calls_otherwise(tmp_path: Path, syntax: str, holds: str, told: str) -> None:
+    rgb = echo(0.8)
+    stored = rgb if holds == "RGB" else convert_color_space(rgb, "RGB", "YBR_FULL")
+    (tmp_path / "a").write_bytes(named(stored, syntax, told))
+    assert np.abs(load_dicom(tmp_path / "a", 0, RULES).pixels.astype(int) - rgb).max() <= (0 if holds == "RGB" else 2)
+    outcome = clean_dicom(tmp_path / "a", ReleaseRules(pixels=PixelPolicy("trust")), Pseudonymizer(bytes(32)))
+    assert outcome.data is not None
+    assert pydicom.dcmread(io.BytesIO(outcome.data)).PhotometricInterpretation == holds
+    (tmp_path / "b").write_bytes(outcome.data)
+    assert np.abs(load_dicom(tmp_path / "b", 0, RULES).pixels.astype(int) - rgb).max() <= 2
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, ExplicitVRLittleEndian], ids=lambda s: UID(s).name)
+def test_numbers_that_are_no_ybr_and_show_no_grey_are_dropped(tmp_path: Path, syntax: str) -> None:
+    rgb = np.dstack([200 + texture(top=50), texture(top=60, seed=1), texture(top=90, seed=2)])
+    (tmp_path / "a").write_bytes(named(rgb, syntax, "YBR_FULL"))
+    with pytest.raises(DropRecord) as dropped:
+        load_dicom(tmp_path / "a", 0, RULES)
+    assert dropped.value.reason is (Reason.CONTRADICTORY if syntax == ExplicitVRLittleEndian else Reason.STREAM_SIZE)
+    (tmp_path / "b").write_bytes(named(convert_color_space(rgb, "RGB", "YBR_FULL"), syntax, "YBR_FULL"))
+    assert np.abs(load_dicom(tmp_path / "b", 0, RULES).pixels.astype(int) - rgb).max() <= 2
+
+
+def test_ybr_of_sixteen_bits(tmp_path: Path) -> None:
+    """Half of the range is no colour, and not 128."""
+    grey = texture(top=60000)
+    ybr = np.dstack([grey, np.full_like(grey, 1 << 15), np.full_like(grey, 1 << 15)])
+    (tmp_path / "a").write_bytes(to_bytes(dataset(ybr, PhotometricInterpretation="YBR_FULL")))
+    assert np.abs(load_dicom(tmp_path / "a", 0, WIDE).pixels.astype(int) - grey).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["monochrome2", "MONOCHROME", "Grayscale", "MONOCHROME 2", "GREY"])
+def test_however_grey_is_spelt(tmp_path: Path, name: str) -> None:
+    ds = dataset(texture())
+    ds.add_new("PhotometricInterpretation", "LO", name)
+    ds["PhotometricInterpretation"].VR = "CS"
+    (tmp_path / "a").write_bytes(to_bytes(ds))
+    np.testing.assert_array_equal(load_dicom(tmp_path / "a", 0, RULES).pixels, texture())
+    outcome = clean_dicom(tmp_path / "a", ReleaseRules(pixels=PixelPolicy("trust")), Pseudonymizer(bytes(32)))
+    assert outcome.data is not None
+    assert pydicom.dcmread(io.BytesIO(outcome.data)).PhotometricInterpretation == "MONOCHROME2"
 
 
 def test_jpeg_2000_of_colours_that_nothing_shows_is_dropped(tmp_path: Path) -> None:

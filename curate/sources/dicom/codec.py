@@ -20,12 +20,12 @@ from pydicom import uid
 from pydicom.encaps import encapsulate
 from pydicom.pixels.common import PhotometricInterpretation
 from pydicom.pixels.decoders.base import DecodeRunner, get_decoder
-from pydicom.pixels.processing import convert_color_space
 
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.cells import overlay_bits, read_signs, settle
 from curate.sources.dicom.codestream import SOC_SIZ, Stream, read_stream
+from curate.sources.dicom.colours import proven_colours, to_rgb
 from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile
 from curate.sources.dicom.layout import Layout, is_swapped
 from curate.sources.dicom.prove import ProvenPixels, frame_stream
@@ -68,7 +68,7 @@ def decode_frame(pixels: ProvenPixels, frame: int) -> tuple[np.ndarray, Layout]:
         return cells, pixels.layout
     values, layout = settle(cells, pixels.layout, overlay_bits(pixels.file.dataset))
     if layout.photometric.startswith("YBR_FULL"):
-        values = call_third_party(Reason.UNDECODABLE, convert_color_space, values, "YBR_FULL", "RGB")
+        values = to_rgb(values, layout.stored)
     return values, layout
 
 
@@ -123,7 +123,8 @@ def _arranged(cells: np.ndarray, layout: Layout) -> np.ndarray:
 
 def decode_stream(syntax: uid.UID, data: bytes, layout: Layout) -> tuple[np.ndarray, Stream | None]:
     """Cells of one frame's code stream that ends with its end marker, bits above Bits Stored and all, as the machine
-    has them; three samples as RGB. With what the stream says of itself, which RLE does not.
+    has them; three samples as stored, but for JPEG 2000's own colours. With what the stream says of itself, which RLE
+    does not.
 
     Raises DropRecord UNDECODABLE; STREAM_SIZE where the stream's size is not that of ``layout``, or it holds more than
     that; TRUNCATED where coded data are missing before its end marker.
@@ -160,9 +161,15 @@ def _check_whole(syntax: uid.UID, data: bytes, layout: Layout, cells: np.ndarray
 
 
 def settle_stream(cells: np.ndarray, stream: Stream | None, layout: Layout, overlays: int) -> tuple[np.ndarray, Layout]:
-    """As `cells.settle`, of what `decode_stream` gave; a sign that only the stream has must be seen in the picture."""
-    if cells.ndim == 3 and (cells.dtype.itemsize == 1 or layout.photometric.startswith("YBR_FULL")):
-        return cells, layout
+    """As `cells.settle`, of what `decode_stream` gave; a sign that only the stream has must be seen in the picture.
+    Colours as RGB, and the layout with those that the frame proves."""
+    if cells.ndim == 3:
+        doubted = stream is not None and stream.transformed
+        layout = proven_colours(cells, layout, doubted=doubted, otherwise=Reason.STREAM_SIZE)
+        if layout.photometric.startswith("YBR_FULL"):
+            return to_rgb(cells, min(layout.stored, 8 * cells.dtype.itemsize)), layout
+        if cells.dtype.itemsize == 1:
+            return cells, layout
     if stream is not None and stream.signed and not layout.signed:
         cells = cells & cells.dtype.type((1 << stream.bits) - 1)
         if cells.ndim == 2 and read_signs(cells, stream.bits):
@@ -178,7 +185,7 @@ def _first_that_decodes(
 
     def decode(plugin: str) -> np.ndarray:
         source = io.BytesIO(encapsulated)
-        return decoder.as_array(source, index=0, raw=False, decoding_plugin=plugin, **_options(layout))[0]
+        return decoder.as_array(source, index=0, raw=True, decoding_plugin=plugin, **_options(layout))[0]
 
     for plugin in plugins[:-1]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
@@ -12,6 +13,11 @@ from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile, integer, text
 
 GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+# However a term is spelt, and what writers say in its place that can mean nothing else
+_SPELLINGS = {re.sub(r"[ _]", "", term): term for term in GREY + COLOUR} | {
+    "PALETTE": "PALETTE COLOR", "PALETTECOLOUR": "PALETTE COLOR", "YBR": "YBR_FULL", "YCBCR": "YBR_FULL",
+    **dict.fromkeys(("MONOCHROME", "MONO", "GRAYSCALE", "GREYSCALE", "GRAY", "GREY"), "MONOCHROME2"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,8 @@ def declared_layout(file: DicomFile) -> Layout:
 
 
 def _colours(dataset: Dataset) -> tuple[str, int]:
-    photometric = text(dataset, "PhotometricInterpretation").upper()
+    photometric = re.sub(r"[^A-Z0-9]", "", text(dataset, "PhotometricInterpretation").upper())
+    photometric = _SPELLINGS.get(photometric, photometric)
     samples = integer(dataset, "SamplesPerPixel", 0)
     if samples <= 0:
         samples = 3 if photometric.startswith(("RGB", "YBR")) else 1

@@ -126,10 +126,12 @@ def is_continuous(values: np.ndarray, parts: np.ndarray, span: float, among: np.
     return bool(np.median(across) <= min(4 * elsewhere.mean() + 2, span / 16))
 
 
-def is_nearer(values: np.ndarray, others: np.ndarray, parts: np.ndarray, among: np.ndarray | None = None) -> bool:
+def is_nearer(
+    values: np.ndarray, others: np.ndarray, parts: np.ndarray, among: np.ndarray | None = None, by: float = 2 / 3
+) -> bool:
     """Are neighbours of different ``parts`` far nearer in ``values`` than in ``others``, all (rows, columns)?
 
-    At most two thirds as far by mean or by median, and by neither farther: of test patterns the median tells, of
+    At most ``by`` as far by mean or by median, and by neither farther: of test patterns the median tells, of
     grain the mean.
     """
     here, there = (seams(each, parts, among) for each in (values, others))
@@ -138,7 +140,7 @@ def is_nearer(values: np.ndarray, others: np.ndarray, parts: np.ndarray, among: 
     ratios = sorted(
         (float(np.median(here) / max(np.median(there), 1e-9)), float(here.mean() / max(there.mean(), 1e-9)))
     )
-    return ratios[0] < 2 / 3 and ratios[1] < 1
+    return ratios[0] < by and ratios[1] < 1
 
 
 def seams(values: np.ndarray, parts: np.ndarray, among: np.ndarray | None, *, inside: bool = False) -> np.ndarray:

@@ -9,10 +9,8 @@ for the bits of a cell, once a frame is decoded.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 import imagecodecs
-import numpy as np
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless
 
@@ -34,7 +32,6 @@ from curate.sources.dicom.prove_native import WIDTHS, in_proven_order, native_la
 from curate.sources.third_party import call_third_party
 
 _STREAMS_ONLY = ("YBR_ICT", "YBR_RCT")  # colours that JPEG 2000 makes
-_GREY, _CLEARLY = 4, 0.2  # shades between the samples of a grey pixel; more of the frame's pixels
 
 
 @dataclass(frozen=True)
@@ -144,22 +141,7 @@ def _coded(file: DicomFile, layout: Layout, fragments: Fragments, frame: int) ->
         raise DropRecord(Reason.UNDECODABLE if known else Reason.ENCAPSULATION)
     if (stream.rows, stream.columns) != (layout.rows, layout.columns):
         raise DropRecord(Reason.STREAM_SIZE)
-    syntax, layout = stream.syntax(file.syntax), _of_stream(layout, stream)
-    if stream.transformed and stream.samples == 3 and layout.photometric.startswith("YBR_FULL"):
-        layout = replace(layout, photometric=_transformed_colours(data[: stream.end], stream.bits))
-    return syntax, layout
-
-
-def _transformed_colours(data: bytes, bits: int) -> str:
-    """What JPEG 2000 holds that the header calls YBR_FULL and the encoder took for RGB: echoes are mostly grey, so that
-    under which clearly more of the frame is. STREAM_SIZE where nothing shows it."""
-    decode = partial(imagecodecs.jpeg2k_decode, planar=False)
-    cells = call_third_party(Reason.UNDECODABLE, decode, data).astype(np.int32)
-    rgb = np.ptp(cells, axis=2) <= _GREY
-    ybr = np.abs(cells[..., 1:] - (1 << (bits - 1))).max(axis=2) <= _GREY
-    if abs(rgb.mean() - ybr.mean()) < _CLEARLY:
-        raise DropRecord(Reason.STREAM_SIZE)
-    return "RGB" if rgb.mean() > ybr.mean() else "YBR_FULL"
+    return stream.syntax(file.syntax), _of_stream(layout, stream)
 
 
 def _of_stream(layout: Layout, stream: Stream) -> Layout:

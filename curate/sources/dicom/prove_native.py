@@ -10,6 +10,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.dicom.colours import proven_colours
 from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile
 from curate.sources.dicom.layout import COLOUR, Layout, clamped, is_swapped, with_samples
 from curate.sources.dicom.neighbours import (
@@ -38,14 +39,14 @@ def native_layout(file: DicomFile, layout: Layout) -> Layout:
     if not fitting:
         fitting = [other for other in _alternatives(file, consistent[0]) if _agrees(file, layout, other)]
     if len(fitting) == 1:
-        found = _planar(file, clamped(fitting[0]))
+        found = _coloured(file, _planar(file, clamped(fitting[0])))
         _check_lines(file, found, known=found.frames == layout.frames)
         return found
     if there < consistent[0].bytes_of_all:
         raise DropRecord(Reason.TRUNCATED)
     if fitting or not _is_slack(file, consistent[0]):
         raise DropRecord(Reason.PIXEL_LENGTH)
-    return _planar(file, clamped(consistent[0]))
+    return _coloured(file, _planar(file, clamped(consistent[0])))
 
 
 def in_proven_order(file: DicomFile, layout: Layout) -> DicomFile:
@@ -188,3 +189,21 @@ def _planar(file: DicomFile, layout: Layout) -> Layout:
     if swapped or bool((other == other[..., :1]).all()):
         return replace(layout, planar=1 - layout.planar)
     return layout
+
+
+def _coloured(file: DicomFile, layout: Layout) -> Layout:
+    """The colours as the first frame of bytes shows them; of two luminances to a pair of colours none are doubted."""
+    if (layout.samples, layout.allocated) != (3, 8) or layout.photometric == "YBR_FULL_422":
+        return layout
+    cells, count = _cells(file, 8, layout), layout.rows * layout.columns * 3
+    if cells.size < count:  # the rest of a large one is not asked
+        rows = cells.size // (3 * layout.columns)
+        if layout.planar or not rows:
+            return layout
+        pixels = cells[: 3 * rows * layout.columns].reshape(rows, layout.columns, 3)
+    else:
+        shape = (3, layout.rows, layout.columns)
+        pixels = (
+            np.moveaxis(cells[:count].reshape(shape), 0, -1) if layout.planar else cells[:count].reshape(*shape[1:], 3)
+        )
+    return proven_colours(pixels, layout, doubted=False, otherwise=Reason.CONTRADICTORY)

@@ -1,0 +1,63 @@
+"""What three samples of a pixel are, RGB or YBR_FULL (PS3.3 C.7.6.3.1.2), where the header is one witness of it only.
+
+Echoes are mostly grey, and a grey pixel shows which of the two it is: of RGB all samples are equal, of YBR_FULL the
+last two are half of the range. Nor does YBR of a picture leave the range of RGB.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from curate.errors import DropRecord
+from curate.record import Reason
+from curate.sources.dicom.layout import Layout
+
+_SAMPLE = 1 << 14  # pixels that are looked at
+_CLEARLY, _MOSTLY = 0.2, 0.5  # more of the pixels are grey under the one than under the other
+_OUTSIDE = 0.1  # of the pixels no colours, which compression alone does not make
+_VALUES = 16  # a picture has so many luminances at least
+_TO_RGB = np.array(
+    [[1.0, 1.0, 1.0], [0.0, -0.114 * 1.772 / 0.587, 1.772], [1.402, -0.299 * 1.402 / 0.587, 0.0]], np.float32
+)
+
+
+def to_rgb(samples: np.ndarray, bits: int) -> np.ndarray:
+    """RGB of YBR_FULL samples (..., 3) of ``bits`` bits, same dtype, rounded half up."""
+    colours = _unclipped(samples, bits)
+    return np.clip(colours, 0, (1 << bits) - 1, out=colours).astype(samples.dtype)
+
+
+def _unclipped(samples: np.ndarray, bits: int) -> np.ndarray:
+    centred = samples.astype(np.float32)
+    centred -= (0, 1 << (bits - 1), 1 << (bits - 1))
+    colours = np.matmul(centred, _TO_RGB, out=centred)
+    colours += 0.5
+    return np.floor(colours, out=colours)
+
+
+def proven_colours(samples: np.ndarray, layout: Layout, *, doubted: bool, otherwise: Reason) -> Layout:
+    """``layout`` with the colours of (rows, columns, 3) ``samples`` as stored: RGB where it says YBR_FULL and clearly
+    more of the pixels are grey so; YBR_FULL where it says RGB and most of them are grey only so.
+
+    Raises DropRecord ``otherwise`` where it says YBR_FULL and many pixels would be no colours at all; and where the
+    header is ``doubted`` and the pixels do not tell.
+    """
+    step = max(int((layout.rows * layout.columns / _SAMPLE) ** 0.5), 1)
+    pixels = samples[::step, ::step].astype(np.int64)
+    bits = min(layout.stored, 8 * samples.dtype.itemsize)
+    near, half = max((1 << bits) >> 6, 1), 1 << (bits - 1)
+    rgb = float((np.ptp(pixels, axis=2) <= near).mean())
+    as_ybr = np.abs(pixels[..., 1:] - half).max(axis=2) <= near
+    ybr = float(as_ybr.mean())
+    if not layout.photometric.startswith("YBR_FULL"):
+        shows = ybr - rgb > _MOSTLY and len(np.unique(pixels[as_ybr, 0])) > _VALUES
+        return replace(layout, photometric="YBR_FULL") if shows else layout
+    if rgb - ybr >= _CLEARLY:
+        return replace(layout, photometric="RGB")
+    colours = _unclipped(pixels, bits)
+    outside = (colours < -4 * near) | (colours > (1 << bits) + 4 * near)
+    if (doubted and ybr - rgb < _CLEARLY) or float(outside.any(axis=2).mean()) > _OUTSIDE:
+        raise DropRecord(otherwise)
+    return layout
