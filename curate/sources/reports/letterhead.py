@@ -28,10 +28,11 @@ _FEWEST = 3  # words of a sentence beside a field, which else is its value
 
 @cache
 def _list(name: str) -> frozenset[str]:
-    """One of the lists in letterhead.txt, words in lower case; "words" are all but the notices'."""
+    """One of the lists in letterhead.txt, words in lower case; "words" are the fields and signs too."""
     text = files("curate.sources.reports").joinpath("letterhead.txt").read_text(encoding="utf-8")
     parts = {part.split("\n", 1)[0].partition(":")[0]: part.split("\n", 1)[1].split() for part in text.split("## ")[1:]}
-    return frozenset(parts["words"] + parts["signs"] if name == "words" else parts[name])
+    parts["fields"] += parts["signs"]
+    return frozenset(parts["words"] + parts["fields"] if name == "words" else parts[name])
 
 
 def _any(*alternatives: str) -> str:
@@ -55,6 +56,7 @@ _DATE = (
     r"|[a-z]{3,9}\.? \d{1,2},? \d{4})"
 )
 _PHONE = r"\+?\(?\d[\d() .-]{6,24}\d(?:x\d+)?"
+_CLOCK = r"\d{1,2}[:.h]\d\d(?:[:.]\d\d)? ?(?:am|pm|hrs?|h)?(?: ?[a-z]{2,3}t)?"
 _INITIALS = r"(?-i:\b[A-Z]{2,3} ?[/:] ?[a-z]{2,3}\b)"  # who dictated and who typed
 _WEB = r"(?<!\S)\S*(?:@|://|www\.)\S*"
 _VERB = (
@@ -63,39 +65,18 @@ _VERB = (
 )
 # Signs that are no words of a list: who did something to the report, an address.
 _SIGN = re.compile(
-    rf"\b(?:{_VERB})(?: ?(?:and|&|/) ?(?:{_VERB}))* (?:by|on|at)\b|{_POSTCODE}|{_HOUSE}|{_WEB}|\bbox \d"
+    rf"\b(?:{_VERB})(?: ?(?:and|&|/) ?(?:{_VERB}))* (?:by\b|(?:on|at) \d)|{_POSTCODE}|{_HOUSE}|{_WEB}|\bbox \d"
     r"|\b(?:department|dept)\.? of\b",
     re.IGNORECASE,
 )
-# A unit of a letterhead that has no sign among its words is known by what stands beside them, a field's mark among it.
+# What makes a unit certain whose words may all stand in a letterhead: a date or a number alone, or a field's name.
 _STAMP = re.compile(
-    rf"{_DATE}|^\W*{_PHONE}\W*$|{_INITIALS}|\bpage \d|\d of \d|\bend of\b"
-    r"|\b[MD]\.[DO]\b|^\W*(?:dr|doctor|prof|professor|mr|mrs|ms|miss)\b\.? (?-i:[A-Z])|\breport\W*$",
+    rf"\W*(?:{_DATE}|{_PHONE}|{_INITIALS})(?:[ ,;/|@-]*(?:at|on)?[ ,]*(?:{_DATE}|{_CLOCK}))*\W*$|.*\bpage \d|.*\d of \d"
+    r"|.*\bend of\b|.*\b[MD]\.[DO]\b|\W*(?:dr|doctor|prof|professor|mr|mrs|ms|miss)\b\.? (?-i:[A-Z])|.*\breport\W*$",
     re.IGNORECASE,
 )
 _FIELD_NAME = re.compile(r"([\w.-]+) ?[:#]")
-# A disclaimer, or a statement of who read it: plain English may stand in it, words of anatomy and disease not.
-_NOTICE = re.compile(
-    r"\W*"
-    + _any(
-        r"(?:confidential(?:ity)?|privileged|disclaimer|important notice|warning: this)\b",
-        r"(?:this|the) (?:report|document|e-?mail|message|communication|fax|facsimile|transmission|dictation|note"
-        r"|information|transcription)\b"
-        r".*\b(?:confidential|privileged|intended|recipient|(?:voice|speech)[- ]recognition|dictat\w+|transcri\w+"
-        r"|signed|authenticated|valid|"
-        r"electronically|computer|software|generated|copyright|disclos\w+|property)\b",
-        r"(?:portions|parts|sections) of this (?:report|document|note)\b|if you (?:have received"
-        r"|are not the intended)\b",
-        r"(?:i|we)(?:, [^,]+,)? (?:have )?(?:personally )?(?:reviewed|viewed|examined|interpreted"
-        r"|supervised) (?:the )?"
-        r"(?:images?|films?|study|examination|case)\b.*\b(?:agree|concur|report|interpretation|edited)\b",
-        r"(?:if you|should you|for|any)\b.*\b(?:questions|queries)\b.*\b(?:contact|call|telephone|radiology"
-        r"|report)\b",
-        r"unauthori[sz]ed\b|dictated but not read|not valid (?:unless|without|for)\b|thanks for (?:the"
-        r"|your) referral",
-    ),
-    re.IGNORECASE,
-)
+_FEWEST_OF_NOTICE = 6  # words
 
 _LINE = re.compile(r"\n+| \| ")
 _SPLIT = re.compile(r"(?<=[.!?])[ \t]+(?=[A-Z(*\[\"-])")
@@ -241,13 +222,17 @@ def unit_kind(unit: str) -> Unit:
         return Unit.REPORT
     plain = " ".join(fold_value(unit).split())
     words = {w.lower() for w in _WORD.findall(plain)}
-    if _NOTICE.match(plain) and not any(_is_medical(w) for w in words - _list("notices")):
+    if (
+        len(words) >= _FEWEST_OF_NOTICE
+        and len(words & _list("notices")) > 1
+        and not any(map(_is_medical, words - _list("pictures")))
+    ):
         return Unit.LETTERHEAD
     signed = not _list("signs").isdisjoint(words) or _SIGN.search(plain) is not None
     if _says_anything(plain, signed):
         return Unit.REPORT
     names = (name[1].lower() for name in _FIELD_NAME.finditer(plain))
-    certain = signed or _STAMP.search(plain) is not None or any(name in _list("words") for name in names)
+    certain = signed or _STAMP.match(plain) is not None or any(name in _list("fields") for name in names)
     return Unit.LETTERHEAD if certain else Unit.NEUTRAL
 
 
