@@ -76,7 +76,7 @@ class Pipeline:
             self.secret,
             r.deid.k_patients,
         )
-        step = Step("index", Deferred(partial(make, "")), 1, config, [self.listing.digest], version=13)
+        step = Step("index", Deferred(partial(make, "")), 1, config, [self.listing.digest], version=14)
         return replace(step, task=Deferred(partial(make, str(self.run / "private" / f"index-{step.hash}"))))
 
     @property

@@ -87,7 +87,7 @@ def test_several_patients_what_is_struck_out_and_powers() -> None:
     body = SECTIONS.replace(
         "Stable.", '<content revised="delete">Worse<br/></content>Stable, 10<sup>3</sup> mm<sup>2</sup>.'
     )
-    assert read_cda(document(body)).text.endswith("No acute disease.\n\nStable, 10^3 mm2.")
+    assert read_cda(document(body)).text.endswith("No acute disease.\nStable, 10^3 mm2.")
     both = document().replace(b"<legalAuthenticator>", other + b"<legalAuthenticator>")
     assert read_cda(both).reason is Reason.SEVERAL_PATIENTS
     assert read_cda(both.replace(b'"88"', b'"77"')).reason is None

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import cache
 from urllib.parse import unquote_to_bytes
 
+from ftfy import TextFixerConfig, fix_encoding
 from striprtf.striprtf import rtf_to_text
 
 _DEEPEST = 24  # decodings one inside another; a text that needs more is left at that
@@ -162,7 +163,7 @@ def _of_symbol_font(run: re.Match[str]) -> str:
 
 _INLINE_NAMES = """
 b i u s a q em strong span font small big sub sup code tt mark abbr acronym label ins del strike cite kbd var samp bdo
-wbr img input content nobr o:p st1:place st1:date script style template meta link col colgroup
+wbr img input content linkhtml footnote nobr o:p st1:place st1:date script style template meta link col colgroup
 """
 _BLOCK_NAMES = """
 br hr p div li ul ol dl dt dd table tbody thead tfoot tr h1 h2 h3 h4 h5 h6 pre blockquote center html body head
@@ -184,7 +185,9 @@ _TAG = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _POWER = re.compile(r"[-+\u2212]?\d")
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|line-through|(?<=\s)hidden(?=[\s/]|$)", re.IGNORECASE)
+_HIDDEN = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|line-through|revised=.delete|(?<=\s)hidden(?=[\s/]|$)", re.IGNORECASE
+)
 
 
 def without_tags(text: str) -> str:
@@ -433,18 +436,14 @@ def _invisible(text: str) -> str:
     return _LINE_END.sub("\n", _UNSEEN.sub("", text).translate(_SYMBOLS))
 
 
-# what UTF-8 becomes where each of its bytes is taken for a character of Windows-1252, bytes without any for themselves
-_BYTES = {bytes([b]).decode("cp1252", "replace").replace("\ufffd", chr(b)): b for b in range(0x80, 0x100)}
-_BYTES |= {chr(b): b for b in range(0x80, 0xA0)}  # as Latin-1 has them
-_REST = f"[{re.escape(''.join(c for c, b in _BYTES.items() if b < 0xC0))}]"
-_TWICE = re.compile(f"[\xc2\xc3\xc5\xce]{_REST}|[\xe2\xef]{_REST}{{2}}")  # of Western letters and print alone
+_ENCODINGS_ONLY = TextFixerConfig(
+    unescape_html=False, restore_byte_a0=False, replace_lossy_sequences=False, uncurl_quotes=False
+)
 
 
 def _encoded_twice(text: str) -> str:
-    """ "MÃ¼ller" was "Müller": proven where no other character beyond ASCII is such a byte on its own."""
-    if any(c in _BYTES for c in _TWICE.sub("", text)):
-        return text
-    return _TWICE.sub(lambda found: bytes(_BYTES[c] for c in found[0]).decode("utf-8", "replace"), text)
+    """ "MÃ¼ller" was "Müller": UTF-8 that was read as another encoding."""
+    return text if text.isascii() else fix_encoding(text, _ENCODINGS_ONLY)
 
 
 _QUOTED_TWICE = re.compile(r"(?<=[^\W\d_])''(?=[^\W\d_])")  # patient''s, O''Brien: as SQL writes one

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from xml.etree.ElementTree import Element, TreeBuilder
+from html import escape
+from xml.etree.ElementTree import Element, TreeBuilder, tostring
 from xml.parsers import expat
 
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.reports.formats import from_base64
 from curate.sources.reports.hl7 import PARTS, Message
+from curate.sources.reports.markup import plain_text
 
 _DEEPEST = 200  # elements within one another
-_LINES = frozenset(("paragraph", "list", "item", "br", "table", "tr", "caption", "title", "section", "text"))
-_CELLS = frozenset(("td", "th"))
 _PERSONS = frozenset(("patient", "assignedPerson", "associatedPerson", "relatedPerson", "guardianPerson",
                       "informationRecipient", "maintainingPerson"))  # fmt: skip
-_RAISED = "\x02"  # where a raised number begins: 10 to the power of 3 is not 103
-_POWER = re.compile(rf"(?<=\d){_RAISED}(?=[-+\u2212]?\d)")
 _UID = re.compile(r"\d+(?:\.\d+){3,}")
 
 
@@ -89,13 +87,14 @@ def read_cda(raw: bytes) -> Message:
     if root.tag != "ClinicalDocument":
         raise DropRecord(Reason.REFUSED_KIND)
     header = list(_header(root))
-    text, reason = "".join(part for body in root.iter("structuredBody") for part in _sections(body)), None
+    text = plain_text("".join(part for body in root.iter("structuredBody") for part in _sections(body)))
+    reason = None
     for part in (part for path, part in header if path[-2:] == ("nonXMLBody", "text")):
         text, reason = _unpacked(_words(part), part.get("mediaType", "text/plain"), part.get("representation", "TXT"))
     targets = [_extensions(t.findall("patientRole/id")) for t in root.iter("recordTarget")]
     if len(targets) > 1 and not set.intersection(*map(set, targets)):
         reason = Reason.SEVERAL_PATIENTS
-    lines = [line.strip() for line in re.sub(r"[^\S\n\t]+", " ", _without_marks(text)).split("\n")]
+    lines = [line.strip() for line in re.sub(r"[^\S\n\t]+", " ", text).split("\n")]
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
     people = [(path, name) for path, part in header if (name := _person(path, part))]
     known = _known(header) | {
@@ -125,36 +124,20 @@ def _words(part: Element) -> str:
 
 
 def _sections(body: Element) -> Iterator[str]:
-    """The words of sections and of those within them, under their titles or what their codes stand for."""
+    """The narrative of sections and those within them, as markup, under their titles or what their codes stand for."""
     heading = ""
     for part in body:
         if body.tag == "section" and part.tag == "code":
             heading = PARTS.get(part.get("code", "").lower(), part.get("displayName", ""))
         elif body.tag == "section" and part.tag == "title":
             heading = ""
-            yield from (*part.itertext(), ":\n")
+            yield f"\n{escape(_words(part))}:\n"
         elif body.tag == "section" and part.tag == "text":
             if heading:
-                yield f"\n{heading.upper()}:"
-            yield from _narrative(part)
+                yield f"\n{escape(heading.upper())}:"
+            yield tostring(part, "unicode")
         elif part.tag != "entry" and part.get("revised") != "delete":  # entries repeat the narrative in codes
             yield from _sections(part)
-
-
-def _narrative(part: Element) -> Iterator[str]:
-    """What a reader sees, without what a later version has struck out (`revised`)."""
-    around = "\n" if part.tag in _LINES else ""
-    yield around or ("\t" if part.tag in _CELLS else _RAISED if part.tag == "sup" else "")
-    if part.get("revised") != "delete":
-        yield part.text or ""
-        for below in part:
-            yield from _narrative(below)
-            yield below.tail or ""
-    yield around
-
-
-def _without_marks(text: str) -> str:
-    return _POWER.sub("^", text).replace(_RAISED, "")
 
 
 def _person(path: Path, part: Element) -> str:
