@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,13 @@ from curate.deid_export.report_cells import Cells, Row, check_row
 from curate.deid_export.report_people import People, is_registered, is_uid, own_values, search_values
 from curate.deid_export.report_write import Writer, open_writer
 from curate.deid_export.rules import Outcome, ReleaseRules
-from curate.deid_export.survey import SAMPLE, row_links, stem_links
+from curate.deid_export.survey import row_links, stem_links
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.reports.columns import Kind, Kinds, decoded, leaves
-from curate.sources.reports.formats import report_suffix
-from curate.sources.reports.rows import Records, open_records
+from curate.sources.reports.formats import SUFFIXES, report_suffix
+from curate.sources.reports.rows import Records, open_typed
 
-_CHECKED_AS = {".tsv": ".csv", ".ndjson": ".jsonl", ".pq": ".parquet", ".text": ".txt"}
 Renamed = Callable[[str], str | None]
 
 
@@ -48,12 +46,10 @@ def clean_report_parts(
     cleaner = _RecordCleaner(path, rules, pseudo, people)
     part = _Part()
     try:
-        with open_records(path, rules.max_bytes) as records:
-            head = list(islice(records.rows, SAMPLE))
-            kinds = Kinds(r for r in head if not isinstance(r, Reason))
+        with open_typed(path, rules.max_bytes) as (records, kinds, rows):
             cells = Cells(rules, pseudo, archive, kinds, renamed, people.taken)
             part.begin(records, kinds, report_suffix(path))
-            for record in chain(head, records.rows):
+            for record in rows:
                 part.add(record if isinstance(record, Reason) else cleaner.clean(record, cells, records, part))
                 if part.size >= part_bytes:
                     yield part.finish()
@@ -102,9 +98,7 @@ class _Part:
             worst = min(rows, key=lambda reason: (-rows[reason], reason), default=Reason.EMPTY_REPORT.value)
             return Outcome(Reason(worst), findings=codes, rows=rows)
         data = self.writer.finish()
-        file_codes = file_findings(
-            data, _CHECKED_AS.get(self.suffix, self.suffix), ()
-        )  # its rows were verified one by one
+        file_codes = file_findings(data, f".{SUFFIXES[self.suffix][0]}", ())  # its rows were verified one by one
         if file_codes:
             return Outcome(Reason.PHI_IN_OUTPUT, findings=tuple(sorted({*codes, *file_codes})), rows=rows)
         return Outcome(None, data, self.suffix, dict(sorted(self.actions.items())), codes, rows)

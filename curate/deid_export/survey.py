@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +26,9 @@ from curate.sources.dicom.file import open_dicom, text
 from curate.sources.identity import listed, no_one
 from curate.sources.reports.columns import UID, WORDS, Kind, Kinds, decoded, leaves, words_of
 from curate.sources.reports.formats import MAX_BYTES, report_suffix
-from curate.sources.reports.rows import open_records
+from curate.sources.reports.rows import open_typed
 from curate.sources.sniff import sniff
 
-SAMPLE = 500  # records that show what a file's columns hold
 _Fact = tuple[int, int, str]
 
 
@@ -70,10 +68,8 @@ def _header_facts(ds: Dataset, pseudo: Pseudonymizer) -> Iterator[_Fact]:
 
 
 def _report_facts(path: Path, pseudo: Pseudonymizer) -> Iterator[_Fact]:
-    with open_records(path, MAX_BYTES) as records:
-        head = list(islice(records.rows, SAMPLE))
-        kinds = Kinds(r for r in head if not isinstance(r, Reason))
-        for record in chain(head, records.rows):
+    with open_typed(path) as (records, kinds, rows):
+        for record in rows:
             if not isinstance(record, Reason):
                 stem = stem_links(path, pseudo) if records.format == "txt" else ()
                 yield from _record_facts(decoded(record, kinds), kinds, stem, pseudo)

@@ -8,7 +8,7 @@ texts like one, and never shown.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -102,29 +102,25 @@ def beside(
     bare: dict[str, list[str]] = {}
     for one in stems:
         bare.setdefault(one.rpartition("/")[2], []).append(one)
-    low_places, low_names = (
-        _in_any_case(by_place.items()),
-        _in_any_case((s.rpartition("/")[2], n) for s, n in stems.items()),
-    )
-    merged: set[str] = set()
+    any_place = _in_any_case(by_place.items())
+    any_name = _in_any_case((one.rpartition("/")[2], name) for one, name in stems.items())
 
-    def like(name: str, where: Sequence[str]) -> str:
-        for wanted in (w for p in where for w in (p, stem(p)) if w in by_place):
-            merged.add(stem(by_place[wanted]))
-            return by_place[wanted]
+    def like(name: str, where: Sequence[str]) -> Iterator[str]:
+        """What the image may be called that a report asks for, the surest first."""
+        spelt = [w for p in where for w in (p, stem(p))]
+        yield from (by_place[w] for w in spelt if w in by_place)
         for wanted in (name, stem(name)):
             known = [wanted] if wanted in stems else bare.get(wanted.rpartition("/")[2], [])
             if len(known) == 1 and (f"/{wanted}".endswith(f"/{known[0]}") or f"/{known[0]}".endswith(f"/{wanted}")):
-                merged.add(known[0])
-                return stems[known[0]]
-        cases = [low_places.get(w.casefold()) for p in where for w in (p, stem(p))]
-        cases += [low_names.get(w.rpartition("/")[2].casefold()) for w in (name, stem(name)) if "/" not in name]
-        other = next((case for case in cases if case), None)
-        if other is not None:
-            merged.add(stem(other))
-        return other or name
+                yield stems[known[0]]
+        yield from (any_place.get(w.casefold(), "") for w in spelt)
+        yield from (any_name.get(w.casefold(), "") for w in (name, stem(name)))
 
-    resolved = [found or (like(name, where) if name else "") for found, (name, where) in zip(exact, both, strict=True)]
+    resolved = [
+        found or (next(filter(None, like(name, where)), name) if name else "")
+        for found, (name, where) in zip(exact, both, strict=True)
+    ]
+    merged = {stem(name) for name, found in zip(resolved, exact, strict=True) if name in there and not found}
     return resolved, [stems[one] if (one := stem(name)) in merged else name for name in names]
 
 

@@ -26,7 +26,7 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.identity import folded
 from curate.sources.image_rows import ImageColumn, image_columns, path_column, paths_of
-from curate.sources.reports.columns import safe_name
+from curate.sources.reports.columns import Kinds, safe_name
 from curate.sources.reports.dialect import read_csv
 from curate.sources.reports.formats import (
     HEAD,
@@ -49,6 +49,7 @@ _MAX_DOCUMENT = 1 << 28  # bytes of a JSON document, which is read whole
 _MAX_LINE = 1 << 24  # characters: a line without an end must not fill the memory
 _PIECE = 1 << 16
 _BATCH = 1024
+_SAMPLE = 500  # records that show what a file's columns hold
 _LOOK_AHEAD = 1000  # records that show which names a file without a header has
 
 
@@ -82,6 +83,15 @@ def open_records(
         raise DropRecord(Reason.REFUSED_KIND)
     with open_bytes(path, kind, max_bytes) as file:
         yield _opened(file, kind, wanted)
+
+
+@contextmanager
+def open_typed(path: Path, max_bytes: int = MAX_BYTES) -> Iterator[tuple[Records, Kinds, Iterator[Record]]]:
+    """(records, kinds of their columns, rows) of a file: what a column holds is shown by its first rows. Raises as
+    `open_records`."""
+    with open_records(path, max_bytes) as records:
+        head = list(islice(records.rows, _SAMPLE))
+        yield records, Kinds(r for r in head if not isinstance(r, Reason)), chain(head, records.rows)
 
 
 def named_rows(records: Records, nested: bool = False) -> tuple[list[str], Iterator[Record]]:
