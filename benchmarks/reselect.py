@@ -32,15 +32,15 @@ from curate.step import part_path
 PER_PART = 500
 FINDINGS = ("atelectasis", "cardiomegaly", "consolidation", "edema", "effusion", "fracture", "mass", "nodule", "normal")
 RULES = {
-    "top 20 %": SelectRules(keep=0.2),
-    "top 15 %": SelectRules(keep=0.15),
-    "threshold": SelectRules(threshold=0.7),
+    "top 20 %": SelectRules(by="dfn", keep=0.2),
+    "top 15 %": SelectRules(by="dfn", keep=0.15),
+    "threshold": SelectRules(by="dfn", threshold=0.7),
     "expected precision 0.8": SelectRules(by="ours", precision=0.8),
     "two columns, a third must agree": SelectRules(keep=0.2, by={"dfn": 1, "ours": 2}, all_of={"text": 0.9}),
-    "1,000 a concept": SelectRules(keep=0.2, cap=1000),
-    "balanced over findings": SelectRules(keep=0.2, balance=0.5),
-    "floor over findings and views": SelectRules(keep=0.2, floor=Floor(("finding", "view"), 0.1)),
-    "drawn up to three times": SelectRules(keep=0.2, repeats=3),
+    "1,000 a concept": SelectRules(by="dfn", keep=0.2, cap=1000),
+    "balanced over findings": SelectRules(by="dfn", keep=0.2, balance=0.5),
+    "floor over findings and views": SelectRules(by="dfn", keep=0.2, floor=Floor(("finding", "view"), 0.1)),
+    "drawn up to three times": SelectRules(by="dfn", keep=0.2, repeats=3),
     "all of these": SelectRules(
         keep=0.2, by={"dfn": 1, "ours": 2}, all_of={"text": 0.9}, cap=1000, balance=0.5, repeats=3,
         floor=Floor(("finding", "view", "age_band"), 0.1),
@@ -78,7 +78,7 @@ def archive(folder: Path, records: int) -> SelectTask:
     pq.write_table(conform(deduplicated, DEDUP), part_path(folder / "dedup", 0), compression="zstd")
     folders = (str(folder / name) for name in ("ingest", "dedup", "score"))
     ingest, dedup, score = folders
-    return SelectTask(ingest, -(-n // PER_PART), dedup, score, SelectRules(), SplitRules())
+    return SelectTask(ingest, -(-n // PER_PART), dedup, score, SelectRules(by="dfn"), SplitRules())
 
 
 def measure(folder: Path, records: int, rounds: int) -> list[dict[str, object]]:
@@ -106,7 +106,7 @@ def shuffled(records: int) -> float:
     keys = np.frombuffer(rng.bytes(32 * records).hex().encode()[: 32 * records], "S32")
     columns = {"dfn": rng.normal(size=records).astype(np.float32), "findings": Labels.of(["normal"] * records)}
     start = time.perf_counter()
-    decide(columns, keys, SelectRules(keep=0.2))
+    decide(columns, keys, SelectRules(by="dfn", keep=0.2))
     return round(time.perf_counter() - start, 2)
 
 

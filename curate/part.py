@@ -11,6 +11,7 @@ from curate.errors import RecipeError
 from curate.places import place
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+FILTER_NAME = r"^[a-z][a-z0-9_]{0,31}$"
 
 
 def _location(value: Any) -> Path:
@@ -28,7 +29,12 @@ Location = Annotated[
 ]
 
 
+PART = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+"""Of a part that is a dataclass of pydantic's, ``@dataclass(frozen=True, config=PART)``: what a recipe gives is checked
+as any part's, and code makes one as any dataclass."""
+
+
 class Part(BaseModel):
     """A part of a recipe: frozen, and no field but its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, **PART)

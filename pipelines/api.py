@@ -74,7 +74,7 @@ def run_recipe(
     loaded = validated(dict(recipe), sets, Recipe) if isinstance(recipe, Mapping) else load_recipe(Path(recipe), sets)
     check(loaded)
     save_recipe(loaded)
-    engine = start_engine(loaded.resources())
+    engine = start_engine(loaded.engine)
     try:
         with progress_bars(not quiet) as bars, followed(loaded.out, "run", step_progress(bars)) as progress:
             pipeline, manifests = run_pipeline(loaded, engine, progress)

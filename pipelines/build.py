@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from curate.dedup.against import release_of
+from curate.export.rules import SelectRules
 from curate.export.webdataset import count_shards
 from curate.ingest.sealed import read_pairing
 from curate.intact import marker_path
@@ -32,7 +33,6 @@ from curate.storage import (
 from filters.method import checkpoint_hash, filter_hash
 from pipelines import tasks
 from pipelines.recipe.recipe import Recipe
-from pipelines.recipe.scoring import Select
 
 ORDER = (
     *("index", "ingest", "evaluation", "dedup", "train-filter", "score", "capfilt"),
@@ -213,7 +213,7 @@ class Pipeline:
         rules = r.select_rules(), r.split_rules()
         task = Deferred(partial(tasks.select, ingest, self.partitions, dedup, scores, *rules, self.texts, unbelieved))
         config = {
-            "select": r.select.model_dump(exclude={"force"}),
+            "select": {name: value for name, value in asdict(r.select).items() if name != "force"},
             "split": asdict(r.split_rules()),
             "unbelieved": unbelieved,
         }
@@ -327,7 +327,7 @@ class Pipeline:
 
 def pool_pipeline(pipeline: Pipeline) -> Pipeline:
     """The same run with nothing cut, its shards in RUN/compare/pool."""
-    recipe = pipeline.recipe.model_copy(update={"select": Select(), "capfilt": None})
+    recipe = pipeline.recipe.model_copy(update={"select": SelectRules(), "capfilt": None})
     return Pipeline(recipe, pipeline.listing, pipeline.run / "compare" / "pool")
 
 

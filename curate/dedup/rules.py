@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic.dataclasses import dataclass
 
-from curate.part import Location, Part
+from curate.part import FILTER_NAME, PART, Fraction, Location, Part
 
 DISTANCE = 6
 CORRELATION = 0.97
 JACCARD = 0.8  # of the words
+SIMILARITY = 0.95  # cosine of embeddings
 _Scope = Literal["off", "patient", "archive"]
 Scope = Annotated[_Scope, BeforeValidator(lambda v: "off" if v is False else v)]  # YAML reads a bare `off` as false
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -50,14 +51,25 @@ class DedupRules(Part):
         return runs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=PART)
 class SemanticRules:
-    """``similarity``: the cosine from which on two records are duplicates; ``keep``: instead, the share of the pool
-    that is to stay, and the threshold follows from its size. ``scope``: whether any two records may be duplicates, two
-    of one ``patient``, or two of ``other_patients`` (follow-ups stay). ``seed``: of k-means' sample."""
+    """Semantic deduplication, where the recipe names it: of the train split's pairs whose pictures the filter ``by``
+    sees alike and whose texts claim the same, the best scored stays. Alike is a cosine of ``similarity`` and more; or
+    ``keep``: the share that is to stay, from which the threshold follows. The only filter with towers needs no name."""
 
-    by: str
-    similarity: float | None = 0.95
-    keep: float | None = None
+    by: Annotated[str, BeforeValidator(lambda v: v or ""), Field(pattern=rf"{FILTER_NAME}|^$")] = ""
+    """The filter whose embeddings are compared; left out: the only one with towers."""
+    similarity: Fraction | None = None
+    """Least cosine of two that are alike; null: .95, unless keep is given."""
+    keep: Fraction | None = None
+    """Share of the train split that is to stay, from which the threshold follows."""
     scope: Literal["archive", "patient", "other_patients"] = "archive"
+    """Whose pairs are compared: all, one patient's, or only different patients'."""
     seed: int = 0
+    """Of the clustering."""
+
+    def __post_init__(self) -> None:
+        if self.similarity is not None and self.keep is not None:
+            raise ValueError("similarity and keep: give one of them")
+        if self.similarity is None and self.keep is None:
+            object.__setattr__(self, "similarity", SIMILARITY)

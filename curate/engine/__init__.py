@@ -9,10 +9,13 @@ is a bug or a full disk, and the run resumes from what is committed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from curate.errors import RecipeError
+from curate.part import PART
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -51,16 +54,23 @@ class Engine(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=PART)
 class Resources:
-    """What a run may use. Never part of a step's hash: results do not depend on it."""
+    """Where the run runs; never part of a step's hash: results do not depend on it."""
 
     kind: Literal["local", "ray"] = "local"
-    workers: int | None = None  # processes or Ray CPU slots; None: as many as there are
-    address: str | None = None  # of a running Ray cluster; None starts a local one
-    gpus: float = 0.0  # GPUs a model actor; 0: models run on CPU
-    actors: int = 1  # model actors
-    record_seconds: float = 0.0  # that a record may take at ingest before its process is ended; 0: no limit
+    """local: processes of this machine; ray: a cluster."""
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """Processes, or Ray CPUs; null: as many as there are cores."""
+    address: str | None = None
+    """Of a running Ray cluster, or auto; null starts one here."""
+    gpus: Annotated[float, Field(ge=0)] = 0.0
+    """Of a model's actor: 1, or a part of one; 0 scores on the CPU."""
+    actors: Annotated[int, Field(ge=1)] = 1
+    """Models that score beside each other at most: on Ray, as many of them as there is room for."""
+    record_seconds: Annotated[float, Field(ge=0, le=1e6)] = 600.0
+    """What takes longer to decode, clean or verify has its process ended, is tried again, and is then dropped as
+    crashed_its_process; waiting for a source does not count. 0: no limit."""
 
 
 def start_engine(resources: Resources) -> Engine:

@@ -89,7 +89,7 @@ def _decide(columns: Mapping[str, Any], words: Words, rules: SelectRules) -> Cho
     reason = np.where(scored, 0, _UNSCORED).astype(np.int8)
     for name, fraction in rules.all_of.items():
         reason[scored & (reason == 0) & ~in_top(np.asarray(columns[name], np.float32), fraction)] = _NOT_IN_ALL
-    in_order = rules.cap is not None or rules.balance or rules.floored is not None
+    in_order = rules.cap is not None or rules.balance or rules.floor is not None
     ranked = best_first(scores, reason == 0) if in_order else np.flatnonzero(reason == 0)
     capped = ranked[:0]
     if rules.cap is not None:
@@ -113,7 +113,7 @@ def _decide(columns: Mapping[str, Any], words: Words, rules: SelectRules) -> Cho
         weight[rows] = np.maximum(drawn, required[rows])  # a record that a floor requires is kept whatever the draw
         reason[kept & (weight == 0)] = _NOT_DRAWN
         kept = weight > 0
-    single_threshold = not rules.balance and rules.floored is None
+    single_threshold = not rules.balance and rules.floor is None
     return Choice(kept, weight, reason, lowest if single_threshold else None, added, displaced)
 
 
@@ -152,7 +152,7 @@ def _with_floors(
     Floors count over all scored records; those ``excluded`` by other columns or a cap come in last.
     """
     required = np.zeros(len(kept), dtype=bool)
-    floor = rules.floored
+    floor = rules.floor
     if floor is None:
         return kept, required, 0, 0
     ranked = np.concatenate([ranked, best_first(scores, excluded)])

@@ -1,103 +1,102 @@
-"""The rules of a selection: plain values, checked at construction."""
+"""What a recipe says of the cut: plain values, checked at construction."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import field, replace
+from typing import Annotated
 
-from curate.errors import RecipeError
+from pydantic import BeforeValidator, Field
+from pydantic.dataclasses import dataclass
+
+from curate.part import PART, Fraction
 
 SUBGROUPS = ("modality", "body_part", "view", "sex", "age_band", "finding", "source")
 _CUTS = ("keep", "threshold", "top_k", "precision")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=PART)
 class Floor:
-    """Every subgroup of ``by`` (one of `SUBGROUPS`, or several, each apart) keeps at least the share ``keep`` of its
-    scored records, best first. RecipeError on another name or share."""
+    """Every subgroup of ``by`` keeps at least the share ``keep`` of its scored records, best first. ValueError where
+    that is none of `SUBGROUPS`."""
 
     by: str | tuple[str, ...]
-    keep: float
+    """Column or columns that make the subgroups, each apart."""
+    keep: Fraction
+    """Least share of a subgroup's scored records that stays."""
 
     def __post_init__(self) -> None:
         for name in self.names:
             if name not in SUBGROUPS:
-                raise RecipeError("select.floor.by", f"no subgroup '{name}'", f"one of {', '.join(SUBGROUPS)}")
-        _within("floor.keep", self.keep, 0, 1)
+                raise ValueError(f"no subgroup '{name}'; one of {', '.join(SUBGROUPS)}")
 
     @property
     def names(self) -> tuple[str, ...]:
         """The subgroupings, always as a tuple."""
-        return (self.by,) if isinstance(self.by, str) else tuple(self.by)
+        return (self.by,) if isinstance(self.by, str) else self.by
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=PART)
 class SelectRules:
-    """At most one of ``keep`` (top fraction of the scored), ``threshold`` (score >=), ``top_k`` and ``precision``.
+    """The cut, over the train split: at most one of keep, threshold, top_k, precision; none keeps everything. Ties are
+    broken by key. ``all_of`` and ``cap`` come before the cut, which fills up with the next best. ``floor`` adds the
+    best of a subgroup that kept too few; with keep or top_k, the worst of the others are dropped for it. ``repeats``
+    draws in proportion to exp(score / ``temperature``). ValueError where fields contradict each other."""
 
-    ``by`` is the score column, or weights over columns: the weighted mean of their ranks in 0..1. Ties are broken by
-    key. ``precision`` cuts at the smallest score whose kept set has that mean of ``probability`` (a column of
-    probabilities; the score itself where None). ``all_of`` names columns in whose top fraction a record must be,
-    ``cap`` how many records of one concept may stay (highest scores); both come before the cut, and the cut fills up
-    with the next best. ``balance`` in 0..1 moves the cut from one for all (0) to equal numbers a finding (1).
-    ``floor`` then adds the best of a subgroup that kept too few; with keep or top_k, the worst of the others are
-    dropped for it. ``repeats`` > 1 draws as many records as are kept, with replacement, in proportion to exp(score /
-    ``temperature``), none more often than ``repeats``; None takes the kept scores' standard deviation. Each time that a
-    record was drawn takes ``penalty`` off this exponent. ``seed`` is that of the draw. RecipeError for bad values.
-    """
-
-    keep: float | None = None
-    threshold: float | None = None
-    top_k: int | None = None
-    by: str | Mapping[str, float] = "dfn"
-    filter_eval: bool = False  # cut val and test too: one cut over all three
-    precision: float | None = None
+    by: Annotated[str | dict[str, float], BeforeValidator(lambda v: "" if v is None else v)] = ""
+    """A score's column, or weights over several, by which the ranks in 0..1 are averaged; left out: the only filter, or
+    the one named ours."""
+    keep: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of the scored records that stays, the best first."""
+    threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """Least score that stays."""
+    top_k: Annotated[int, Field(ge=1)] | None = None
+    """How many records stay."""
+    precision: Fraction | None = None
+    """As many stay as hold this share of right pairs, by the probability."""
     probability: str | None = None
-    all_of: Mapping[str, float] = field(default_factory=dict)
-    cap: int | None = None
-    balance: float = 0.0
-    floor: Floor | Mapping[str, object] | None = None
-    repeats: int = 1
-    temperature: float | None = None
-    penalty: float = 0.0
+    """Column of the probability that precision reads; null: the score itself."""
+    all_of: dict[str, Fraction] = field(default_factory=dict)
+    """Further columns that must agree, column to the share that each keeps; left out: none."""
+    cap: Annotated[int, Field(ge=1)] | None = None
+    """Most records of one concept (the same findings), the best first."""
+    balance: Fraction = 0.0
+    """0: one cut for all; 1: equal numbers a finding."""
+    floor: Floor | None = None
+    """A share that every subgroup keeps."""
+    repeats: Annotated[int, Field(ge=1)] = 1
+    """Above 1, as many records as are kept are drawn with replacement by score, none more often than this."""
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Of the draw, in units of the score: higher is more even; null: the kept scores' standard deviation."""
+    penalty: Annotated[float, Field(ge=0)] = 0.0
+    """Of the draw: what each time a record was drawn takes off its score, in units of temperature; 0: nothing."""
     seed: int = 0
+    """Of the draw."""
+    filter_eval: bool = False
+    """Cut val and test too, by one cut over all three."""
+    force: bool = False
+    """Cut by a filter that cannot tell right pairs from exchanged ones."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.floor, Mapping):
-            object.__setattr__(self, "floor", _floor(self.floor))
         cuts = [name for name in _CUTS if getattr(self, name) is not None]
         if len(cuts) > 1:
-            raise RecipeError("select", f"{' and '.join(cuts)} are given", f"give one of {', '.join(_CUTS)}")
-        self._check_numbers()
+            raise ValueError(f"{', '.join(cuts)} are given; give one of {', '.join(_CUTS)}")
         if self.balance and self.keep is None and self.top_k is None:
-            raise RecipeError("select.balance", "there is no number to balance", "give keep or top_k with it")
-
-    def _check_numbers(self) -> None:
-        for name in ("keep", "precision", "balance"):
-            _within(name, getattr(self, name), 0, 1)
-        for column, fraction in self.all_of.items():
-            _within(f"all_of.{column}", fraction, 0, 1)
-        for name in ("top_k", "cap", "repeats"):
-            _within(name, getattr(self, name), 0 if name == "top_k" else 1, math.inf)
-        _within("penalty", self.penalty, 0, math.inf)
+            raise ValueError("balance: there is no number to balance; give keep or top_k with it")
         if self.penalty and self.repeats == 1:
-            raise RecipeError("select.penalty", "nothing is repeated", "give repeats above 1 with it")
-        if self.temperature is not None and not 0 < self.temperature < math.inf:
-            raise RecipeError("select.temperature", f"{self.temperature:g}", "a number above 0")
+            raise ValueError("penalty: nothing is repeated; give repeats above 1 with it")
         if not isinstance(self.by, str) and (not self.by or not all(0 < w < math.inf for w in self.by.values())):
-            raise RecipeError("select.by", "weights of columns must be above 0", "for example {dfn: 1, text: 0.5}")
+            raise ValueError("by: weights of columns must be above 0; for example {dfn: 1, text: 0.5}")
+
+    def resolved(self, filters: Sequence[str]) -> SelectRules:
+        """With the column that is cut by, of a recipe with these filters."""
+        return replace(self, by=self.by or ("ours" if "ours" in filters else next(iter(filters), "")))
 
     @property
     def cuts(self) -> bool:
         """Whether anything can be dropped by these rules."""
         return bool(any(getattr(self, n) is not None for n in (*_CUTS, "cap")) or self.all_of or self.repeats > 1)
-
-    @property
-    def floored(self) -> Floor | None:
-        """``floor``, typed."""
-        assert not isinstance(self.floor, Mapping)
-        return self.floor
 
     @property
     def score_columns(self) -> tuple[str, ...]:
@@ -109,24 +108,9 @@ class SelectRules:
     @property
     def fact_columns(self) -> tuple[str, ...]:
         """The subgroupings these rules read of the records."""
-        return tuple(n for n in (self.floored.names if self.floored else ()) if n != "finding")
+        return tuple(n for n in (self.floor.names if self.floor else ()) if n != "finding")
 
     @property
     def reads_findings(self) -> bool:
         """Whether the ``findings`` column is needed."""
-        return self.cap is not None or self.balance > 0 or bool(self.floored and "finding" in self.floored.names)
-
-
-def _floor(values: Mapping[str, object]) -> Floor:
-    names = [f.name for f in fields(Floor)]
-    if sorted(values) != sorted(names):
-        raise RecipeError("select.floor", f"has {', '.join(sorted(values)) or 'nothing'}", f"give {', '.join(names)}")
-    by, keep = values["by"], values["keep"]
-    if not isinstance(keep, int | float):
-        raise RecipeError("select.floor.keep", "is no number", "a share in 0..1")
-    return Floor(by if isinstance(by, str) else tuple(by), float(keep))  # type: ignore[arg-type]
-
-
-def _within(name: str, value: float | None, low: float, high: float) -> None:
-    if value is not None and not low <= value <= high:
-        raise RecipeError(f"select.{name}", f"{value:g}", f"a number in {low:g}..{high:g}")
+        return self.cap is not None or self.balance > 0 or bool(self.floor and "finding" in self.floor.names)

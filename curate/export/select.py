@@ -41,7 +41,7 @@ _SCORE = "the score"  # column name for `decide` of the score that is already co
 
 def cut_of(selection: pa.Table, rules: SelectRules) -> float | None:
     """The lowest kept train score, the threshold in the histogram. None if nothing was cut, or not by one threshold."""
-    if not rules.cuts or rules.balance or rules.floored is not None:
+    if not rules.cuts or rules.balance or rules.floor is not None:
         return None
     if rules.threshold is not None:
         return rules.threshold

@@ -7,11 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from curate.deid.rules import PixelPolicy, TextRules
 from curate.errors import RecipeError
 from curate.export.split import SPLITS
+from curate.part import PART, Fraction
 from curate.sources.pairing.rules import PairRules
 from curate.sources.pairing.several import Several
 from curate.sources.picture import PixelRules
@@ -126,12 +130,16 @@ class OfficialSplits:
         return max(named_splits, key=STRENGTH.__getitem__, default=None)
 
 
-@dataclass(frozen=True)
+@pydantic_dataclass(frozen=True, config=PART)
 class SecondLook:
-    """``share`` of all pictures are read, but ``least`` at least (all where there are fewer)."""
+    """Of the pictures that go out, the ``share`` that the verifier reads with a network of its own, whatever the gate
+    said of them: ``least`` at least (all where there are fewer), every kind of device among them. Those that were
+    painted over are all read."""
 
-    share: float = 0.01
-    least: int = 200
+    share: Fraction = 0.01
+    """Of the pictures that go out, the share that the verifier reads too."""
+    least: Annotated[int, Field(ge=0)] = 200
+    """At least so many pictures, of every kind of device some."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.errors import RecipeError
 from curate.export.column_cache import fixed_bytes
 from curate.export.rules import SelectRules
 from curate.export.select import SelectTask
@@ -84,11 +83,8 @@ class Cut:
             raise ValueError(f"kind: {kind[:40]!r}; one of {', '.join(KINDS)}")
         if not math.isfinite(value) or (kind == "keep" and not 0 < value <= 1):
             raise ValueError(f"{kind}: {value}; " + ("a share above 0, at most 1" if kind == "keep" else "a number"))
-        try:
-            wanted: dict[str, Any] = {**dict.fromkeys(_CUTS), kind: value}
-            rules = replace(self.rules, **wanted)
-        except RecipeError as error:
-            raise ValueError(str(error)) from None
+        wanted: dict[str, Any] = {**dict.fromkeys(_CUTS), kind: value}
+        rules = replace(self.rules, **wanted)
         return Moved(replace(self._task, rules=rules).choice(self._pool).kept[self._here], rules)
 
     def effect(self, kind: str, value: float) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def train(
     source = pipeline.shards if pipeline else loaded.train.shards or loaded.out
     filters = pipeline.filter_folders if pipeline else {}
     with step_bar("train") as progress:
-        folder = train_final(loaded.train, source, loaded.out, loaded.resources(), filters, progress)
+        folder = train_final(loaded.train, source, loaded.out, loaded.engine, filters, progress)
     if pipeline is not None:
         done = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]
         write_report(pipeline, done)
@@ -161,7 +161,7 @@ def compare(
     check_compare(loaded)
     say_warnings(loaded)
     save_recipe(loaded)
-    with running_engine(loaded.resources()) as (started, show), followed(loaded.out, "compare", show) as progress:
+    with running_engine(loaded.engine) as (started, show), followed(loaded.out, "compare", show) as progress:
         pipeline, _ = run_pipeline(loaded, started, progress)
         found = compare_run(pipeline, started, progress)
     if json_:

@@ -89,7 +89,7 @@ def execute(recipe: Recipe, until: str = "export", again: Sequence[Reason] = ())
     from pipelines.run.progress import followed
 
     save_recipe(recipe)
-    with running_engine(recipe.resources()) as (engine, say), followed(recipe.out, "run", say) as progress:
+    with running_engine(recipe.engine) as (engine, say), followed(recipe.out, "run", say) as progress:
         return run_pipeline(recipe, engine, progress, until, again)
 
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from curate.engine import Crash, Engine
 from curate.errors import RecipeError, RunError
+from curate.export.rules import SelectRules
 from curate.record import live
 from curate.step import Progress, load_manifest, read_parts
 from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, table_bytes
@@ -29,7 +30,6 @@ from filters.training.rules import TrainingRules, check_training_rules
 from filters.training.shards import open_shards
 from pipelines.build import Pipeline, pool_pipeline
 from pipelines.recipe.recipe import Recipe
-from pipelines.recipe.scoring import Select
 from pipelines.recipe.training import CHOSEN, ORACLE, RANDOM
 from pipelines.report.measures import truths
 from pipelines.run.execute import execute_step
@@ -175,17 +175,19 @@ def _selections(pipeline: Pipeline, keys: list[str], engine: Engine, progress: P
     """
     recipe, compare = pipeline.recipe, pipeline.recipe.compare
 
-    def kept(select: Select) -> dict[str, float]:
+    def kept(select: SelectRules) -> dict[str, float]:
         return _weights(_cut(pipeline, select), engine, progress)
 
     own = kept(recipe.select if compare.keep is None else _resized(recipe.select, compare.keep))
     if not own or len(own) == len(keys):
         raise RecipeError("select", f"the cut keeps {len(own)} of {len(keys)} records", "a cut between the two")
     keep = len(own) / len(keys)
-    others = {f"top by {n}": Select(by=n) for n in recipe.filters if n != recipe.select_rules().by} | compare.selections
+    others = {
+        f"top by {n}": SelectRules(by=n) for n in recipe.filters if n != recipe.select_rules().by
+    } | compare.selections
     found = [_Chosen(ALL, ALL, dict.fromkeys(keys, 1.0))]
     for name, select in others.items():
-        cuts = select.rules(list(recipe.filters)).cuts
+        cuts = select.resolved(list(recipe.filters)).cuts
         found.append(_Chosen(name, name, kept(select if cuts else _resized(select, keep))))
     sizes = [(f"{CHOSEN}, {100 * share:g}% kept", kept(_resized(recipe.select, share))) for share in compare.fractions]
     found += [_Chosen(name, CHOSEN, weights) for name, weights in sizes]
@@ -250,14 +252,14 @@ def _named(recipe: Recipe) -> list[str]:
     return [f"{p.name} {i}, {e.split}" for i, (p, e) in enumerate(zip(paths, recipe.evaluation, strict=True), 1)]
 
 
-def _cut(pipeline: Pipeline, select: Select) -> Pipeline:
+def _cut(pipeline: Pipeline, select: SelectRules) -> Pipeline:
     recipe = pipeline.recipe.model_copy(update={"select": select, "capfilt": None})
     return Pipeline(recipe, pipeline.listing, pipeline.shards)
 
 
-def _resized(select: Select, keep: float) -> Select:
+def _resized(select: SelectRules, keep: float) -> SelectRules:
     """The same cut, keeping another share."""
-    return select.model_copy(update={"keep": keep, "threshold": None, "top_k": None, "precision": None})
+    return replace(select, keep=keep, threshold=None, top_k=None, precision=None)
 
 
 def _weights(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[str, float]:

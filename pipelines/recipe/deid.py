@@ -11,16 +11,6 @@ from curate.ingest.rules import SecondLook
 from curate.part import Fraction, Part
 
 
-class SecondLookPart(Part):
-    """Of the pictures that go out, the ``share`` that the verifier reads with a network of its own, whatever the gate
-    said of them: ``least`` at least, every kind of device among them. Those that were painted over are all read."""
-
-    share: Fraction = SecondLook().share
-    """Of the pictures that go out, the share that the verifier reads too."""
-    least: Annotated[int, Field(ge=0)] = SecondLook().least
-    """At least so many pictures, of every kind of device some."""
-
-
 class Deid(Part):
     """What is done with pixels and words. ``burned_in``: text in pixels is blanked and looked at again ('quarantine'
     alters no pixel, 'trust' believes the source: for public sets only). ``vocabulary`` masks the words of reports that
@@ -51,7 +41,7 @@ class Deid(Part):
     """Languages of reports that are cleaned; a text in another is withheld (quarantine_language)."""
     name_threshold: Annotated[float, Field(gt=0, lt=1)] = TextRules().name_threshold
     """How likely a word must be a name to be masked: lower masks more."""
-    second_look: SecondLookPart = SecondLookPart()
+    second_look: SecondLook = SecondLook()
     """What the verifier reads of the pictures that go out."""
     max_painted_text: Annotated[float, Field(ge=1)] = PixelPolicy().max_painted_text
     """A picture is withheld where more than so many times the text's area would be painted."""

@@ -99,7 +99,7 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> RecipeError:
 def _fault(found: Any, model: type[BaseModel]) -> tuple[str, str, str]:
     """(field, problem, fix) of one of pydantic's errors."""
     field = ".".join(str(p) for p in found["loc"]) or "recipe"
-    if found["type"] == "extra_forbidden":
+    if found["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         allowed = _fields_at(found["loc"][:-1], model)
         near = get_close_matches(str(found["loc"][-1]), allowed, 1)
         meant = f"did you mean '{near[0]}'? " if near else ""
@@ -120,23 +120,23 @@ def _description(location: Sequence[int | str], root: type[BaseModel]) -> str:
     """The first sentence of what a field is described by; "" where it is none of a model."""
     names = [name for name in location if isinstance(name, str)]
     for end in range(len(names), 0, -1):  # pydantic goes on with the kinds that a field may be of
-        field = _model_at(names[: end - 1], root).model_fields.get(names[end - 1])
+        field = _model_at(names[: end - 1], root).__pydantic_fields__.get(names[end - 1])
         if field is not None and field.description:
             return " ".join(field.description.split()).partition(". ")[0].rstrip(".")
     return ""
 
 
 def _fields_at(location: Sequence[int | str], root: type[BaseModel]) -> list[str]:
-    return list(_model_at(location, root).model_fields)
+    return list(_model_at(location, root).__pydantic_fields__)
 
 
 def _model_at(location: Sequence[int | str], root: type[BaseModel]) -> type[BaseModel]:
     model: Any = root
     for name in location:
-        if isinstance(name, int) or name not in model.model_fields:
+        if isinstance(name, int) or name not in model.__pydantic_fields__:
             continue
-        annotation = model.model_fields[name].annotation
+        annotation = model.__pydantic_fields__[name].annotation
         options = [annotation, *getattr(annotation, "__args__", ())]
-        model = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), model)
+        model = next((o for o in options if isinstance(o, type) and hasattr(o, "__pydantic_fields__")), model)
     found: type[BaseModel] = model
     return found

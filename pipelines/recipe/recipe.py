@@ -6,8 +6,9 @@ none removes or reorders de-identification.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -16,41 +17,17 @@ from curate.deid.vault import SecretSource
 from curate.engine import Resources
 from curate.export.rules import SelectRules
 from curate.export.split import SplitRules
-from curate.ingest.rules import IndexRules, OfficialSplits, PictureRules, ReportRules, ReportSource, SecondLook
-from curate.part import Fraction, Location, Part
+from curate.ingest.rules import IndexRules, OfficialSplits, PictureRules, ReportRules, ReportSource
+from curate.part import Location, Part
 from curate.sources.pairing.rules import PairRules
 from curate.sources.picture import PixelRules
 from curate.sources.scan import ImageSource
 from filters.registry import CleanRules, TowersRules, registered
 from pipelines.recipe.deid import Deid
 from pipelines.recipe.payload import Image, Text
-from pipelines.recipe.scoring import Capfilt, Filter, FilterName, Select
+from pipelines.recipe.scoring import Capfilt, Filter, FilterName
 from pipelines.recipe.sources import Images, Pair, Reports, Split
 from pipelines.recipe.training import Compare, EvaluationSet, Train
-
-
-class Semantic(Part):
-    """Semantic deduplication, where the recipe names it: of the train split's pairs whose pictures the filter ``by``
-    sees alike and whose texts claim the same, the best scored stays. Alike is a cosine of ``similarity`` (.95) and
-    more; or ``keep``: the share that is to stay, from which the threshold follows. ``scope`` as in
-    `curate.dedup.rules.SemanticRules`. The only filter with towers needs no name."""
-
-    by: FilterName | None = None
-    """The filter whose embeddings are compared; null: the only one with towers."""
-    similarity: Fraction | None = None
-    """Least cosine of two that are alike; null: .95, unless keep is given."""
-    keep: Fraction | None = None
-    """Share of the train split that is to stay, from which the threshold follows."""
-    scope: Literal["archive", "patient", "other_patients"] = "archive"
-    """Whose pairs are compared: all, one patient's, or only different patients'."""
-    seed: int = 0
-    """Of the clustering."""
-
-    @model_validator(mode="after")
-    def _one_threshold(self) -> Semantic:
-        if self.similarity is not None and self.keep is not None:
-            raise ValueError("similarity and keep: give one of them")
-        return self
 
 
 class Export(Part):
@@ -64,24 +41,6 @@ class Export(Part):
     is new goes into new shards. What comes out then depends on what was exported before."""
     license: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\r\n]+$")] | None = None
     """What the shards' card says of it: an SPDX identifier in small letters, or words of your own."""
-
-
-class EngineChoice(Part):
-    """Where the run runs; never changes what it makes."""
-
-    kind: Literal["local", "ray"] = "local"
-    """local: processes of this machine; ray: a cluster."""
-    workers: Annotated[int, Field(ge=1)] | None = None
-    """Processes, or Ray CPUs; null: as many as there are cores."""
-    address: str | None = None
-    """Of a running Ray cluster, or auto; null starts one here."""
-    gpus: Annotated[float, Field(ge=0)] = 0.0
-    """Of a model's actor: 1, or a part of one; 0 scores on the CPU."""
-    actors: Annotated[int, Field(ge=1)] = 1
-    """Models that score beside each other at most: on Ray, as many of them as there is room for."""
-    record_seconds: Annotated[float, Field(ge=0, le=1e6)] = 600.0
-    """What takes longer to decode, clean or verify has its process ended, is tried again, and is then dropped as
-    crashed_its_process; waiting for a source does not count. 0: no limit."""
 
 
 class Truth(Part):
@@ -125,15 +84,15 @@ class Recipe(Part):
     """Pairs that a model scores at once."""
     capfilt: Capfilt | None = None
     """Synthetic texts and which are believed (experimental); null: none."""
-    semantic: Semantic | None = None
+    semantic: SemanticRules | None = None
     """Semantic deduplication by a filter's embeddings; null: none."""
-    select: Select = Select()
+    select: SelectRules = SelectRules()
     """The cut by score."""
     split: Split = Split()
     """What is held out."""
     export: Export = Export()
     """How shards are written."""
-    engine: EngineChoice = EngineChoice()
+    engine: Resources = Resources()
     """Processes or a Ray cluster, and its GPUs."""
     truth: Truth | None = None
     """Ground truth of a synthetic archive, to measure filters against."""
@@ -158,9 +117,9 @@ class Recipe(Part):
         cuts = self.select_rules().cuts
         if not self.filters and cuts:
             raise ValueError("select cuts by score, but 'filters: {}' scores nothing; 'select: {}' keeps everything")
-        if len(self.filters) > 1 and "ours" not in self.filters and cuts and self.select.by is None:
+        if len(self.filters) > 1 and "ours" not in self.filters and cuts and not self.select.by:
             raise ValueError(f"select.by: name the score to cut by, of {', '.join(self.filters)}")
-        if cuts or (self.filters and self.select.by is not None):
+        if cuts or (self.filters and self.select.by):
             self._columns_of_filters(self.select, "select")
         for name, select in self.compare.selections.items():
             self._columns_of_filters(select, f"compare.selections.{name}")
@@ -181,9 +140,9 @@ class Recipe(Part):
             there = f"of {', '.join(blips)}" if blips else "here there is none"
             raise ValueError(f"capfilt.filter: '{name}' is no blip filter of the recipe, {there}; or give a folder")
 
-    def _columns_of_filters(self, select: Select, at: str) -> None:
+    def _columns_of_filters(self, select: SelectRules, at: str) -> None:
         """Every column that a cut reads is a filter's, and what is called a probability can be one."""
-        rules = select.rules(list(self.filters))
+        rules = select.resolved(list(self.filters))
         for column in rules.score_columns:
             if not any(column == name or column.startswith(f"{name}_") for name in self.filters):
                 there = f"there are {', '.join(self.filters)}" if self.filters else "the recipe has no filters"
@@ -237,8 +196,7 @@ class Recipe(Part):
         table = self.split.table.table() if self.split.table else None
         splits = OfficialSplits(table, self.split.names, self.split.others)
         kept = p.unpaired_reports, p.unpaired_images
-        looked = SecondLook(**self.deid.second_look.model_dump())
-        return IndexRules(pairing, p.frames, p.per_series, p.slices, *kept, files, splits, looked)
+        return IndexRules(pairing, p.frames, p.per_series, p.slices, *kept, files, splits, self.deid.second_look)
 
     def picture_rules(self) -> PictureRules:
         """How pixels are read, gated and kept."""
@@ -258,24 +216,19 @@ class Recipe(Part):
             return None
         towers = [name for name, f in self.filters.items() if registered(f.method).rules is TowersRules]
         there = f"there are {', '.join(towers)}" if towers else "there is none yet: add one, for example dfn: {}"
-        if semantic.by is not None and semantic.by not in towers:
+        if semantic.by and semantic.by not in towers:
             raise ValueError(f"semantic.by: '{semantic.by}' is no filter with towers; {there}")
-        if semantic.by is None and len(towers) != 1:
+        if not semantic.by and len(towers) != 1:
             raise ValueError(f"semantic.by: name the filter with towers that is to compare pictures; {there}")
-        similarity = None if semantic.keep is not None else (semantic.similarity or SemanticRules("").similarity)
-        return SemanticRules(semantic.by or towers[0], similarity, semantic.keep, semantic.scope, semantic.seed)
+        return replace(semantic, by=semantic.by or towers[0])
 
     def select_rules(self) -> SelectRules:
         """The cut."""
-        return self.select.rules(list(self.filters))
+        return self.select.resolved(list(self.filters))
 
     def split_rules(self) -> SplitRules:
         """The held-out fractions."""
         return SplitRules(self.split.val, self.split.test)
-
-    def resources(self) -> Resources:
-        """Where the run runs."""
-        return Resources(**self.engine.model_dump())
 
     def warnings(self) -> list[str]:
         """Settings that are less safe than the default, to be said aloud."""

@@ -8,12 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from curate.errors import RecipeError
-from curate.export.rules import SelectRules
-from curate.part import Fraction, Part
+from curate.part import FILTER_NAME
 from filters.registry import METHODS, SCORING, CapfiltRules, field_names, make_rules, registered
 from filters.training.rules import FilterTrainingRules, check_filter_training
 
-FilterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+FilterName = Annotated[str, Field(pattern=FILTER_NAME)]
 
 
 class Filter(BaseModel):
@@ -84,66 +83,3 @@ class Capfilt(CapfiltRules):
     def rules(self) -> CapfiltRules:
         """As the step takes it."""
         return CapfiltRules(**self.model_dump(exclude={"filter", "unbelieved"}))
-
-
-class Floor(Part):
-    """Every subgroup of ``by`` keeps at least the share ``keep`` of its scored records."""
-
-    by: str | tuple[str, ...]
-    """Column or columns that make the subgroups."""
-    keep: Fraction
-    """Least share of a subgroup's scored records that stays."""
-
-
-class Select(Part):
-    """The cut, over the train split: one of keep (top fraction), threshold, top_k, precision (of the probability
-    column); none keeps everything. ``by`` is a score's column or weights over several; unset, the only filter or the
-    one named ours. ``force`` cuts by a filter that cannot tell right pairs from exchanged ones
-    (`pipelines.run.sight`). The other fields shape what is kept, as `curate.export.rules.SelectRules` says."""
-
-    by: str | dict[str, float] | None = None
-    """A score's column, or weights over several; null: the only filter, or the one named ours."""
-    keep: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Share of the train split that stays, the best first."""
-    threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    """Least score that stays."""
-    top_k: Annotated[int, Field(ge=1)] | None = None
-    """How many records stay."""
-    precision: Fraction | None = None
-    """As many stay as hold this share of right pairs, by the probability."""
-    probability: str | None = None
-    """Column of the probability that precision reads."""
-    all_of: dict[str, Fraction] = Field(default_factory=dict)
-    """Further columns that must agree, column to the share that each keeps; left out: none."""
-    cap: Annotated[int, Field(ge=1)] | None = None
-    """Most records of one concept (the same findings), the best first."""
-    balance: Fraction = 0.0
-    """0: one cut for all; 1: equal numbers a finding."""
-    floor: Floor | None = None
-    """A share that every subgroup keeps."""
-    repeats: Annotated[int, Field(ge=1)] = 1
-    """Above 1, as many records as are kept are drawn with replacement by score, none more often than this."""
-    temperature: Annotated[float, Field(gt=0)] | None = None
-    """Of the draw, in units of the score: higher is more even; null: the kept scores' standard deviation."""
-    penalty: Annotated[float, Field(ge=0)] = 0.0
-    """Of the draw: what each time a record was drawn takes off its score, in units of temperature; 0: nothing."""
-    seed: int = 0
-    """Of the draw."""
-    filter_eval: bool = False
-    """Cut val and test too."""
-    force: bool = False
-    """Cut by a filter that cannot tell right pairs from exchanged ones."""
-
-    @model_validator(mode="after")
-    def _one_cut(self) -> Select:
-        names = ("keep", "threshold", "top_k", "precision")
-        given = [n for n in names if getattr(self, n) is not None]
-        if len(given) > 1:
-            raise ValueError(f"give one of {', '.join(names)}; found {', '.join(given)}")
-        self.rules(["ours"])
-        return self
-
-    def rules(self, filters: list[str]) -> SelectRules:
-        """As the engine room takes it; ``filters`` are the names there are."""
-        by = self.by or ("ours" if "ours" in filters else filters[0] if filters else "")
-        return SelectRules(**{**self.model_dump(exclude={"force"}), "by": by})

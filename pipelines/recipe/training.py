@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from curate.errors import RecipeError
+from curate.export.rules import SelectRules
 from curate.part import Part
 from filters.compare.outcome import ALL
 from filters.evaluate.rules import EvaluateRules, check_evaluate_rules
 from filters.registry import fill_rules
 from filters.training.rules import TrainingRules, check_training_rules
-from pipelines.recipe.scoring import Select
 
 RANDOM, ORACLE, CHOSEN = "random", "oracle", "recipe"  # selections of every comparison, beside the unfiltered pool
 
@@ -78,7 +78,7 @@ class Compare(Part):
     """Share of the train split that every selection keeps; null: as much as the recipe's cut."""
     samples: Annotated[int, Field(ge=1)] | None = None
     """Pairs that every training sees; null: twenty passes over what is kept."""
-    selections: dict[str, Select] = Field(default_factory=dict)
+    selections: dict[str, SelectRules] = Field(default_factory=dict)
     """Further cuts, by a name of yours; left out: none."""
     fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     """Further sizes of the recipe's cut."""
@@ -95,7 +95,7 @@ class Compare(Part):
 
     @field_validator("selections")
     @classmethod
-    def _names_are_free(cls, given: dict[str, Select]) -> dict[str, Select]:
+    def _names_are_free(cls, given: dict[str, SelectRules]) -> dict[str, SelectRules]:
         taken = {ALL, RANDOM, ORACLE, CHOSEN} & set(given)
         if taken:
             raise ValueError(f"'{sorted(taken)[0]}' is a selection that is always there; choose another name")

@@ -54,7 +54,7 @@ def card_facts(pipeline: Pipeline, attestation: Mapping[str, Any]) -> CardFacts:
         meta_columns=pipeline.kept,
         sections=recipe.text.sections,
         splits=_splits(pipeline, shards, index) if index is not None else (),
-        select=recipe.select.model_dump(mode="json", exclude_defaults=True),
+        select=recipe.model_dump(mode="json", include={"select"}, exclude_defaults=True).get("select", {}),
         filters={name: f.method for name, f in recipe.filters.items()},
         deid=recipe.deid.model_dump(mode="json") | {"dates": recipe.text.dates},
         outcomes=attestation.get("fates", {}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, cast
 
 import cv2
@@ -49,7 +50,7 @@ def write_report(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport
     commit_bytes(folder / "attestation.json", attestation_bytes(report.attestation or {}))
     commit_bytes(folder / "index.html", render_page(report).encode("utf-8"))
     commit_bytes(folder / "report.json", report_json(report).encode("utf-8"))
-    engine = yaml.safe_dump(pipeline.recipe.engine.model_dump(mode="json"), sort_keys=False)
+    engine = yaml.safe_dump(asdict(pipeline.recipe.engine), sort_keys=False)
     pages = summaries(report, _costs(pipeline, manifests), engine, pipeline.recipe.warnings(), faults(pipeline))
     for name, page in pages.items():
         commit_bytes(folder / name, page.encode("utf-8"))

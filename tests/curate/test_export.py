@@ -125,9 +125,9 @@ def test_a_plan_is_split_by_split_in_order_and_a_slice_of_it_is_a_shard(
 
 
 def test_the_cut_is_the_lowest_kept_train_score() -> None:
-    assert cut_of(selection(), SelectRules(top_k=4)) is not None
-    assert cut_of(selection(), SelectRules()) is None
-    assert cut_of(selection(), SelectRules(threshold=0.3)) == 0.3
+    assert cut_of(selection(), SelectRules(by="dfn", top_k=4)) is not None
+    assert cut_of(selection(), SelectRules(by="dfn")) is None
+    assert cut_of(selection(), SelectRules(by="dfn", threshold=0.3)) == 0.3
 
 
 def records() -> pa.Table:

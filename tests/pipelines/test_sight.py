@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from curate.errors import RunError
-from pipelines.recipe.scoring import Select
+from curate.export.rules import SelectRules
 from pipelines.run.sight import require_sight
 
 BLIND = {"metrics": {"planted_auroc": 0.9, "planted_auroc_mismatch": 0.33, "holdout_auroc": 0.9}}
@@ -16,8 +16,8 @@ SEEING = {"metrics": {"holdout_auroc": 0.8}}
 
 
 def recipe(**select: Any) -> Any:
-    chosen = Select(**select)
-    return SimpleNamespace(select=chosen, select_rules=lambda: chosen.rules(["ours", "ours_two"]))
+    chosen = SelectRules(**select)
+    return SimpleNamespace(select=chosen, select_rules=lambda: chosen.resolved(["ours", "ours_two"]))
 
 
 @pytest.mark.parametrize("select", [{"keep": 0.5}, {"by": {"ours": 1, "ours_two": 1}, "keep": 0.5}, {"threshold": 0.1}])

@@ -43,7 +43,7 @@ def trained(path: Path, shards: Path, out: Path, given: dict[str, str]) -> Path:
     said = [re.sub("=(MODEL)$", lambda m: f"={given[m[1]]}", s) for s in tiny_form(path)]
     assert "train.shards=demo/run/shards" in said
     made = load_recipe(path, [*said, f"train.shards={json.dumps(str(shards))}", f"out={out}", "train.samples=96"])
-    return train_final(made.train, shards, out, made.resources(), {})
+    return train_final(made.train, shards, out, made.engine, {})
 
 
 def test_there_is_one_for_each_objective() -> None:

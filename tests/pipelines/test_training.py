@@ -75,7 +75,7 @@ def finished(recipe: Path, inline_engine: Engine) -> Pipeline:
 @pytest.fixture(scope="module")
 def trained(finished: Pipeline) -> Path:
     made = finished.recipe
-    return train_final(made.train, finished.shards, made.out, made.resources(), finished.filter_folders)
+    return train_final(made.train, finished.shards, made.out, made.engine, finished.filter_folders)
 
 
 def test_the_model_says_what_it_was_trained_on(finished: Pipeline, trained: Path) -> None:
@@ -208,13 +208,13 @@ def test_what_is_wrong_with_data_and_models_is_told(finished: Pipeline, trained:
         evaluate_command(trained, folder / "nowhere")
     made = finished.recipe
     with pytest.raises(RecipeError, match="nowhere"):
-        train_final(made.train, folder / "nowhere", made.out, made.resources(), {})
+        train_final(made.train, folder / "nowhere", made.out, made.engine, {})
     unknown = type(made.train).model_validate({**TRAIN, "arch": "nosuch"})
     with pytest.raises(RecipeError, match=r"^train\.arch: no architecture 'nosuch'"):
-        train_final(unknown, finished.shards, made.out, made.resources(), {})
+        train_final(unknown, finished.shards, made.out, made.engine, {})
     unfit = type(made.train).model_validate({**TRAIN, "arch": "radsift-tiny", "export": ["transformers"]})
     with pytest.raises(RecipeError, match="not in transformers' layout"):
-        train_final(unfit, finished.shards, made.out, made.resources(), {})
+        train_final(unfit, finished.shards, made.out, made.engine, {})
 
 
 def test_a_comparison_needs_a_cut(finished: Pipeline, recipe: Path, inline_engine: Engine) -> None:
