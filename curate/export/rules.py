@@ -18,8 +18,8 @@ _CUTS = ("keep", "threshold", "top_k", "precision")
 
 @dataclass(frozen=True, config=PART)
 class Floor:
-    """Every subgroup of ``by`` keeps at least the share ``keep`` of its scored records, best first. ValueError where
-    that is none of `SUBGROUPS`."""
+    """Every subgroup of ``by`` keeps at least the share ``keep`` of its scored records, best first:
+    modality, body_part, view, sex, age_band, finding, source."""
 
     by: str | tuple[str, ...]
     """Column or columns that make the subgroups, each apart."""
@@ -42,7 +42,7 @@ class SelectRules:
     """The cut, over the train split: at most one of keep, threshold, top_k, precision; none keeps everything. Ties are
     broken by key. ``all_of`` and ``cap`` come before the cut, which fills up with the next best. ``floor`` adds the
     best of a subgroup that kept too few; with keep or top_k, the worst of the others are dropped for it. ``repeats``
-    draws in proportion to exp(score / ``temperature``). ValueError where fields contradict each other."""
+    draws in proportion to exp(score / ``temperature``)."""
 
     by: Annotated[str | dict[str, float], BeforeValidator(lambda v: "" if v is None else v)] = ""
     """A score's column, or weights over several, by which the ranks in 0..1 are averaged; left out: the only filter, or

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from curate.deid.rules import PixelPolicy, TextRules
@@ -72,17 +72,27 @@ class ReportSource:
     declared_clean: bool = False  # its texts name nobody, and are not cleaned
 
 
-@dataclass(frozen=True)
+@pydantic_dataclass(frozen=True, config=PART)
 class SplitTable:
-    """A CSV (gzip too) or Parquet file with a row an image, study or patient. ``column`` says the split; the others are
-    the columns that say whose it is, tried in the order of `KEYS`."""
+    """The source's own splits: a CSV (gzip too) or Parquet file with a row an image, study or patient, its column, and
+    columns that say whose they are."""
 
-    path: str
+    path: Annotated[Path, AfterValidator(Path.absolute)]
+    """CSV (gzip too) or Parquet file."""
     column: str = "split"
+    """Its column of splits."""
     image: str | None = None
+    """Its column of the picture's path or name."""
     accession: str | None = None
+    """Its column of accession numbers."""
     study: str | None = None
+    """Its column of Study Instance UIDs."""
     patient: str | None = None
+    """Its column of patient ids."""
+
+    def __post_init__(self) -> None:
+        if not any(getattr(self, name) for name in KEYS):
+            raise ValueError("names no key; give the column of the image, accession, study or patient")
 
     def check(self) -> None:
         """RecipeError where it cannot be read or lacks a column."""
@@ -93,7 +103,7 @@ class SplitTable:
         """All of it as text; RecipeError where it cannot be read or lacks a column."""
         import polars as pl  # only where there is a table to read
 
-        path = Path(self.path)
+        path = self.path
         try:
             raw = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
         except (OSError, pl.exceptions.PolarsError):

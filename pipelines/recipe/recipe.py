@@ -193,8 +193,7 @@ class Recipe(Part):
         p = self.pair
         pairing = PairRules(p.by, p.require_same_patient, p.ignore)
         files = {s.name: s.file_rules() for s in self.images}
-        table = self.split.table.table() if self.split.table else None
-        splits = OfficialSplits(table, self.split.names, self.split.others)
+        splits = OfficialSplits(self.split.table, self.split.names, self.split.others)
         kept = p.unpaired_reports, p.unpaired_images
         return IndexRules(pairing, p.frames, p.per_series, p.slices, *kept, files, splits, self.deid.second_look)
 

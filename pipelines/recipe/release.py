@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from curate.deid.header.rules import HeaderRules, Retain
+from curate.deid.header.rules import HeaderRules
 from curate.deid_export.rules import ReleaseRules
 from curate.part import Part
 from curate.sources.reports.section import SECTIONS
@@ -20,22 +20,12 @@ def _known(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return names
 
 
-class Header(Part):
-    """What of a DICOM header is kept beyond PS3.15's Basic Profile, and what becomes of kinds that are refused."""
-
-    retain: tuple[Retain, ...] = HeaderRules().retain
-    descriptors: Literal["clean", "remove"] = "clean"
-    structured_reports: Literal["refuse", "clean"] = "refuse"
-    unknown_classes: Literal["refuse", "generic"] = "refuse"
-    uid_root: Annotated[str, Field(pattern=r"^(0|[1-9]\d*)(\.(0|[1-9]\d*)){1,11}$", max_length=24)] = "2.25"
-
-
 class ReleaseRecipe(Part):
     """Everything that `curate deid` can be told. ``dates``: in report text, moved as the header's are, or masked.
     ``sections``: the only sections of a report that are kept; all by default. ``cut``: which sentences of a report go:
     those that only compare with priors, and sign-offs."""
 
-    header: Header = Header()
+    header: HeaderRules = HeaderRules()
     deid: Deid = Deid()
     dates: Literal["mask", "shift"] = "shift"
     sections: Annotated[tuple[str, ...] | None, AfterValidator(_known)] = None
@@ -45,7 +35,7 @@ class ReleaseRecipe(Part):
     def rules(self) -> ReleaseRules:
         """The engine room's form of it."""
         return ReleaseRules(
-            header=HeaderRules(**self.header.model_dump()),
+            header=self.header,
             pixels=self.deid.pixel_policy(),
             text=self.deid.text_rules(self.dates, self.cut),
             sections=self.sections,

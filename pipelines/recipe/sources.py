@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -250,34 +249,6 @@ class Pair(Part):
     """How many slices, for key and montage."""
 
 
-class SplitTablePart(Part):
-    """The source's own splits: a CSV (gzip too) or Parquet file, its column, and a column that says whose they are."""
-
-    path: Path
-    """CSV (gzip too) or Parquet file."""
-    column: str = "split"
-    """Its column of splits."""
-    image: str | None = None
-    """Its column of the picture's path or name."""
-    accession: str | None = None
-    """Its column of accession numbers."""
-    study: str | None = None
-    """Its column of Study Instance UIDs."""
-    patient: str | None = None
-    """Its column of patient ids."""
-
-    @model_validator(mode="after")
-    def _says_whose(self) -> SplitTablePart:
-        if not any((self.image, self.accession, self.study, self.patient)):
-            raise ValueError("names no key; give the column of the image, accession, study or patient")
-        return self
-
-    def table(self) -> SplitTable:
-        """For the engine room."""
-        keys = self.image, self.accession, self.study, self.patient
-        return SplitTable(str(self.path.resolve()), self.column, *keys)
-
-
 class Split(Part):
     """Fractions of patients held out; or, where the source declares splits (here, by ``columns.split`` of reports or by
     the group ``split`` of a ``key_pattern``), those. ``names``: its words for them. ``others``: where patients go of
@@ -287,7 +258,7 @@ class Split(Part):
     """Fraction of patients held out for validation."""
     test: Fraction = 0.05
     """Fraction of patients held out for tests."""
-    table: SplitTablePart | None = None
+    table: SplitTable | None = None
     """The source's own splits, from a table."""
     names: dict[str, Literal["train", "val", "test"]] = Field(default_factory=dict)
     """Its words for train, val and test; left out: none."""

@@ -85,7 +85,7 @@ def _sources(recipe: Recipe) -> None:
             raise RecipeError(f"reports.{i}.{error.field}", error.problem, error.fix) from None
     if recipe.split.table is not None:
         _readable(recipe.split.table.path, "split.table.path")
-        recipe.split.table.table().check()
+        recipe.split.table.check()
 
 
 def _earlier(path: Path, out: Path, field: str) -> None:
