@@ -56,7 +56,8 @@ def _clean(file: DicomFile, rules: ReleaseRules, pseudo: Pseudonymizer) -> Outco
     source = file.dataset
     if file.pixels is None and not len(source) and not len(source.file_meta):
         raise DropRecord(Reason.NOT_AN_IMAGE)
-    if file.pixels is not None and text(source, "PhotometricInterpretation") not in ("", *GREY, *COLOUR):
+    named = "PhotometricInterpretation"
+    if file.pixels is not None and named in source and text(source, named) not in GREY + COLOUR:
         source.PhotometricInterpretation = declared_layout(file).photometric  # in the standard's word
     cleaned = clean_header(source, pseudo, rules.header)
     header, actions = cleaned.dataset, Counter(cleaned.actions)

@@ -231,3 +231,32 @@ def test_colours_of_jpeg_2000_named_over_jpeg(tmp_path: Path, photometric: str, 
     stream = stream if marked else stream[:2] + stream[20:]  # without its JFIF segment
     (tmp_path / "a").write_bytes(coloured(rgb, stream, JPEGBaseline8Bit, photometric))
     assert np.abs(load_dicom(tmp_path / "a", 0, RULES).pixels.astype(int) - rgb).max() < 12
+
+
+def test_fill_bytes_before_the_end_marker_of_jpeg(tmp_path: Path) -> None:
+    """T.81 B.1.1.2: any marker may have some, and DCMTK writes them."""
+    pixels = texture()
+    stream = bytes(jpeg8_encode(pixels, level=98))
+    expected = pixels.astype(int)
+    for name, data in (("plain", stream), ("filled", stream[:-2] + b"\xff\xff\xff\xd9")):
+        (tmp_path / name).write_bytes(coloured(pixels, data, JPEGBaseline8Bit, "MONOCHROME2"))
+        assert np.abs(load_dicom(tmp_path / name, 0, RULES).pixels.astype(int) - expected).max() < 8
+
+
+@pytest.mark.parametrize("told", [0, 1])
+def test_planes_of_echoes_under_the_other_configuration(tmp_path: Path, told: int) -> None:
+    pixels = echo(0.7)
+    ds = dataset(pixels, PlanarConfiguration=told)
+    ds.PixelData = (pixels if told else np.moveaxis(pixels, 2, 0)).tobytes()
+    (tmp_path / "a").write_bytes(to_bytes(ds))
+    np.testing.assert_array_equal(load_dicom(tmp_path / "a", 0, RULES).pixels, pixels)
+
+
+def test_lines_of_another_length_of_signed_numbers(tmp_path: Path) -> None:
+    pixels = texture(100, 113, 2800).astype(np.int16) - 900
+    ds = dataset(pixels, BitsStored=12)
+    ds.Rows, ds.Columns = 113, 100
+    (tmp_path / "a").write_bytes(to_bytes(ds))
+    with pytest.raises(DropRecord) as dropped:
+        load_dicom(tmp_path / "a", 0, RULES)
+    assert dropped.value.reason is Reason.PIXEL_LENGTH

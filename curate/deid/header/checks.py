@@ -26,7 +26,7 @@ from curate.deid.pseudonym import Pseudonymizer, is_time
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,11}")
 _DAY = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
-_AGE = re.compile(r"([0-9]{3})([DWMY])")
+AGE = re.compile(r"([0-9]{1,3})([DWMY])")
 _TERM = re.compile(r"[A-Z0-9 _/-]{1,16}")
 _UID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
 _MIN_DIGITS = 5  # a number this long that equals an identifier of the patient is treated as the identifier
@@ -211,7 +211,7 @@ def shifted(values: list[str], step: Step, context: Context) -> str | None:
 
 def age(values: list[str], step: Step, context: Context) -> str | None:
     """AS, with ages of 90 years and over in any unit as 090Y."""
-    match = _AGE.fullmatch(values[0].upper().zfill(4))
+    match = AGE.fullmatch(values[0].upper().zfill(4))
     if match is None:
         return None
     return "090Y" if years(match) >= MAX_AGE else match[0]
@@ -247,7 +247,7 @@ def device(values: list[str], step: Step, context: Context) -> str | None:
 def maker(values: list[str], step: Step, context: Context) -> str | None:
     """Manufacturer: the canonical name from the list; None for any other."""
     spelled = " ".join(re.findall(r"[a-z]+", values[0].lower())) + " "
-    return next((name for start, name in allowed.MANUFACTURERS if spelled.startswith(start)), None)
+    return next((name for start, name in allowed.MANUFACTURERS.items() if spelled.startswith(start)), None)
 
 
 def check(value: Value, step: Step, context: Context, vr: str) -> str | bytes | None:

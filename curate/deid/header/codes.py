@@ -16,7 +16,7 @@ from pydicom.tag import BaseTag
 
 from curate.deid.header import allowed
 from curate.deid.header.phi import Identity
-from curate.deid.header.values import Element, explicit_element, header, value_of
+from curate.deid.header.values import Element, explicit_element, first_text, header
 from curate.deid.header.words import clean_text
 
 _VALUE, _SCHEME, _MEANING, _LONG = (BaseTag(t) for t in (0x00080100, 0x00080102, 0x00080104, 0x00080119))
@@ -123,8 +123,9 @@ def checked(value: str, scheme: str, meaning: str, identity: Identity) -> Code |
 
 def code_of(item: Dataset, identity: Identity) -> Code | None:
     """The code of a code-sequence item, checked. Call it inside `quiet`."""
-    value = _text(item, _VALUE, "SH") or _text(item, _LONG, "UC")
-    return checked(value, _text(item, _SCHEME, "SH"), _text(item, _MEANING, "LO"), identity) if value else None
+    value = first_text(item, _VALUE, "SH") or first_text(item, _LONG, "UC")
+    scheme, meaning = first_text(item, _SCHEME, "SH"), first_text(item, _MEANING, "LO")
+    return checked(value, scheme, meaning, identity) if value else None
 
 
 def elements_of(code: Code) -> dict[BaseTag, Element]:
@@ -146,8 +147,3 @@ def plain(meaning: str) -> str:
 def code_item(code: Code) -> Dataset:
     """A code as an item of a code sequence."""
     return header(elements_of(code))
-
-
-def _text(item: Dataset, tag: BaseTag, vr: str) -> str:
-    value = value_of(item, tag, vr)
-    return value[0] if isinstance(value, list) and value and isinstance(value[0], str) else ""

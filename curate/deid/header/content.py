@@ -13,7 +13,7 @@ from pydicom.tag import BaseTag
 
 from curate.deid.header.checks import Context
 from curate.deid.header.codes import code_of
-from curate.deid.header.values import Element, explicit_element, header, sequence, value_of
+from curate.deid.header.values import Element, explicit_element, first_text, header, sequence, value_of
 
 _VALUE_TYPE, _CONCEPT_NAME, _CONTENT = BaseTag(0x0040A040), BaseTag(0x0040A043), BaseTag(0x0040A730)
 _CODE = BaseTag(0x0040A168)
@@ -40,7 +40,7 @@ def content(items: list[Dataset], context: Context, depth: int, ancestors: froze
 
 
 def _item(item: Dataset, context: Context, depth: int, ancestors: frozenset[int], walk: Walk) -> Dataset | None:
-    kind = _first(item, _VALUE_TYPE)
+    kind = first_text(item, _VALUE_TYPE, "CS").upper()
     referenced = not kind and BaseTag(0x0040DB73) in item  # an item by reference has only the path of another item
     if kind not in _TYPES and not referenced:
         context.actions[f"remove {kind if kind in ('TEXT', 'PNAME', 'TIME') else 'unknown'} content item"] += 1
@@ -83,8 +83,3 @@ def _code(item: Dataset, tag: BaseTag, context: Context) -> str | None:
     first = codes[0] if isinstance(codes, list) and codes else None
     code = code_of(first, context.identity) if isinstance(first, Dataset) else None
     return code.value if code else None
-
-
-def _first(item: Dataset, tag: BaseTag) -> str:
-    value = value_of(item, tag, "CS")
-    return str(value[0]).upper() if isinstance(value, list) and value else ""

@@ -13,7 +13,7 @@ from curate.deid.header.codes import code_item
 from curate.deid.header.iod import iod_of, kind_of
 from curate.deid.header.plan import GENERIC
 from curate.deid.header.rules import HeaderRules
-from curate.deid.header.values import Element, explicit_element, sequence, value_of
+from curate.deid.header.values import Element, explicit_element, first_text, sequence
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import text
@@ -39,12 +39,6 @@ _REFUSALS = {
 }
 
 
-def _text(ds: Dataset | None, tag: int, vr: str) -> str:
-    """The first value of an element as a string, "" if absent, malformed or of another VR."""
-    value = value_of(ds, BaseTag(tag), vr) if ds is not None else None
-    return str(value[0]) if isinstance(value, list) and value and isinstance(value[0], str) else ""
-
-
 def object_of(ds: Dataset, rules: HeaderRules) -> str:
     """The information object of ``ds`` by its SOP class, from the data set or else the file meta (PS3.10 7.1).
 
@@ -52,7 +46,7 @@ def object_of(ds: Dataset, rules: HeaderRules) -> str:
     accepted.
     """
     meta = getattr(ds, "file_meta", None)
-    within, outside = _text(ds, _SOP_CLASS, "UI"), _text(meta, 0x00020002, "UI")
+    within, outside = first_text(ds, _SOP_CLASS, "UI"), first_text(meta, 0x00020002, "UI")
     kinds = {kind_of(c) for c in (within, outside) if c} or {"unknown"}
     for kind, reason in _REFUSALS.items():
         if kind not in kinds:
@@ -112,11 +106,11 @@ def _identify(out: dict[BaseTag, Element], ds: Dataset, context: Context) -> Non
     """Set the class and the three UIDs that every object has, derived from one another if the source lacked one."""
     meta = getattr(ds, "file_meta", None)
     root = context.rules.uid_root
-    if _SOP_CLASS not in out and (name := _text(meta, 0x00020002, "UI")) and kind_of(name) != "unknown":
+    if _SOP_CLASS not in out and (name := first_text(meta, 0x00020002, "UI")) and kind_of(name) != "unknown":
         out[_SOP_CLASS] = explicit_element(_SOP_CLASS, "UI", name)
-    instance = _text(ds, _SOP_INSTANCE, "UI") or _text(meta, 0x00020003, "UI")
+    instance = first_text(ds, _SOP_INSTANCE, "UI") or first_text(meta, 0x00020003, "UI")
     if not instance:
-        instance = "\\".join(_text(ds, tag, vr) for tag, vr in _DISTINGUISHING).strip("\\")
+        instance = "\\".join(first_text(ds, tag, vr) for tag, vr in _DISTINGUISHING).strip("\\")
     if not instance:
         raise DropRecord(Reason.HEADER_UNPROVEN)
     if _SOP_INSTANCE not in out:

@@ -21,6 +21,7 @@ from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
+from curate.deid.header.allowed import GENERIC_WORDS
 from curate.deid.header.iod import iod_of
 from curate.deid.pseudonym import is_time
 from curate.deid.quiet import element, quiet
@@ -44,17 +45,6 @@ _PATIENT_IDS = re.compile(
 _MIN_PHRASE = 4
 _MIN_DIGITS = 5
 _TEXT_VRS = frozenset({"PN", "LO", "SH", "ST", "LT", "UT", "UC", "UR", "AE", "CS"})
-# Words that identify nobody; a header full of them is an anonymised or a test one.
-_GENERIC_WORDS = """
-none null unknown anonymous anonymized anonymised anonymize deidentified removed withheld patient name test
-unnamed nothing empty default other yes no not available n/a na xxx xxxx male female unspecified radiology
-hospital clinic department dept imaging physician doctor operator tech technologist technician admin
-administrator user guest service system scanner station workstation console server local localhost any anyscp
-storescp pacs dicom ris his emr mrn ct mr mri us cr dx dr mg xa rf nm pt pet xray general university center
-centre medical issuer true false unassigned siemens philips toshiba canon hitachi fujifilm agfa kodak
-carestream hologic samsung
-"""
-_GENERIC = frozenset(_GENERIC_WORDS.split())
 
 
 @dataclass(frozen=True)
@@ -134,7 +124,7 @@ def _values_of(kind: Kind, texts: Iterable[str]) -> IdentifyingValues:
             if len(clean) >= (_MIN_LENGTH if clean.isascii() else 2) and not _generic(clean):
                 values.setdefault(clean)
         if kind is Kind.PERSON:
-            words |= dict.fromkeys(w for w in _words(value) if len(w) > 1 and w not in _GENERIC)
+            words |= dict.fromkeys(w for w in _words(value) if len(w) > 1 and w not in GENERIC_WORDS)
     return IdentifyingValues(tuple(values), tuple(words))
 
 
@@ -309,7 +299,7 @@ def _pieces(value: str) -> Iterator[str]:
 def _generic(value: str) -> bool:
     """True for values that identify nobody: all words generic, or one character repeated."""
     words = re.findall(r"[^\W_]+", value.casefold())
-    return not words or all(w in _GENERIC for w in words) or len(set("".join(words))) == 1
+    return not words or all(w in GENERIC_WORDS for w in words) or len(set("".join(words))) == 1
 
 
 def _could_name(value: str) -> bool:

@@ -12,7 +12,7 @@ from pydicom.tag import BaseTag
 
 from curate.deid.header.checks import Context, Step, binary, numbers
 from curate.deid.header.table import data_lines
-from curate.deid.header.values import BINARY, Element, explicit_element, raw, read, value_of
+from curate.deid.header.values import BINARY, Element, explicit_element, first_text, raw, read
 
 
 class Safe(NamedTuple):
@@ -43,18 +43,13 @@ def private_elements(ds: Dataset, context: Context) -> dict[BaseTag, Element]:
     out: dict[BaseTag, Element] = {}
     for tag in sorted(t for t in list(ds.keys()) if t >> 16 in _groups() and t & 0xFF00):
         creator_tag = BaseTag((tag & 0xFFFF0000) | (tag >> 8 & 0xFF))
-        creator = _creator(ds, creator_tag)
+        creator = first_text(ds, creator_tag, "LO")
         safe = safe_attributes().get((creator, tag >> 16, tag & 0xFF)) if creator else None
         value = _checked(ds, tag, safe, context) if safe else None
         if value is not None and safe is not None:
             out[creator_tag] = explicit_element(creator_tag, "LO", creator)
             out[tag] = explicit_element(tag, safe.vr, value)
     return out
-
-
-def _creator(ds: Dataset, tag: BaseTag) -> str:
-    value = value_of(ds, tag, "LO")
-    return value[0] if isinstance(value, list) and value and isinstance(value[0], str) else ""
 
 
 def _checked(ds: Dataset, tag: BaseTag, safe: Safe, context: Context) -> str | bytes | None:

@@ -70,6 +70,12 @@ def value_of(ds: Dataset, tag: BaseTag, vr: str) -> Value | None:
     return None if stored is None else read(ds, tag, stored, vr)
 
 
+def first_text(ds: Dataset | None, tag: int, vr: str) -> str:
+    """The first value of a string element, "" if absent, malformed or no text. Call it inside `quiet`."""
+    value = value_of(ds, BaseTag(tag), vr) if ds is not None else None
+    return value[0] if isinstance(value, list) and value and isinstance(value[0], str) else ""
+
+
 def read(ds: Dataset, tag: BaseTag, stored: Element, vr: str) -> Value | None:
     """The element's value by this VR; None if it has none or does not parse."""
     if isinstance(stored, RawDataElement) and stored.value is not None:

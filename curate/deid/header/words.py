@@ -12,39 +12,17 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-from curate.deid.header.allowed import BODY_PARTS
+from curate.deid.header import allowed
 from curate.deid.header.phi import Identity, folded
 from curate.deid.words.technical import technical_words
 from curate.deid.words.vocabulary import Kind, is_given_name, is_medical, is_surname, kind
 
-# Words of protocols that are in no dictionary, and units of numbers.
-_PROTOCOL = frozenset(
-    """ap pa lat obl ll rl lao rao lpo rpo cc ml mlo lm rt lt bil sag cor ax axial tra trans fs fse tse se gre ge epi
-    dwi adc flair stir dixon haste vibe tof mra mrv mrcp cta ctpa hrct cect nect iv wo w con post pre venous arterial
-    portal delayed recon mpr mip minip vr vrt lung bone soft std standard sharp smooth kernel scout topogram localizer
-    surview survey screening tomo combo thins thin thick low high dose asl swi svs csi gad gd fgd fdg psma dotatate
-    nac ac osem tfe ffe bffe fiesta fgre lava cube space mprage spgr bravo flash trufi tirm spair fatsat fat sat dyn
-    chest abd abdo pelv ext routine single multi phase frame left right both upper lower all image images series
-    port portable view views with without no not non and or of the in on to from by for wwo""".split()  # noqa: SIM905
-) | {w.lower() for term in BODY_PARTS for w in term.split()}
+# Words of protocols that are in no dictionary, and of body parts
+_PROTOCOL = allowed.PROTOCOL_WORDS | {w.lower() for term in allowed.BODY_PARTS for w in term.split()}
 _WITHOUT = frozenset({"w/o", "w/wo", "wo/w", "w/", "w/c"})  # kept whole: a half would say the opposite
-_UNITS = frozenset(
-    """mm cm um nm kv kvp mas ma ms s sec ml cc deg mgy gy mbq mci hz khz mhz hu t mg kg ml/s fps phase phases views
-    view""".split()  # noqa: SIM905
-)
 # Single letters with a meaning: sides, planes, weightings, with and without, by.
 _LETTERS = frozenset("lrtwxbk")
 _LEAD = frozenset("tlcsbik")  # a letter before a number: T2, L4, C7, S1, B30, I31f, K
-# In every vocabulary, but parts of dates, or cues of names.
-_NEVER = frozenset(
-    """january february march april may june july august september october november december jan feb mar apr jun jul
-    aug sep sept oct nov dec monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun
-    mr mrs ms miss dr prof sir born dob patient name physician doctor operator mrn""".split()  # noqa: SIM905
-)
-_CUES = frozenset(
-    """dr drs mr mrs ms miss mx prof sir doctor physician patient pt name named operator tech technologist nurse wife
-    husband son daughter mother father brother sister for by attn cc""".split()  # noqa: SIM905
-)
 _DATE_LIKE = re.compile(
     r"\d+[-/.:]\d+[-/.:]\d+|\d+[-/:]\d+|\d{4,}|\d{1,2}[-./ ]?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 )
@@ -106,7 +84,7 @@ def known(word: str, identity: Identity) -> bool:
 
 @lru_cache(maxsize=65536)
 def _known(word: str) -> bool:
-    if word in _NEVER or not word.isascii():
+    if word in allowed.NEVER_WORDS or not word.isascii():
         return False
     if word in _PROTOCOL:
         return True
@@ -127,7 +105,7 @@ def _is_name(token: str) -> bool:
 def _in_context(tokens: list[str], kept: list[str]) -> list[str]:
     """``kept`` without words that are names in their context: after a cue, or next to a removed word."""
     removed = [not k and bool(re.search(r"[^\W\d_]{3,}", t)) for t, k in zip(tokens, kept, strict=True)]
-    cue = [folded(t).strip(".,;:()[]") in _CUES for t in tokens]
+    cue = [folded(t).strip(".,;:()[]") in allowed.NAME_CUES for t in tokens]
     changed = True
     while changed:
         changed = False
@@ -183,7 +161,7 @@ def _run(run: str, identity: Identity, first: bool) -> bool:
     low = run.lower()
     if len(low) == 1:
         return low in _LETTERS or (first and low in _LEAD) or (not first and low in "dfhst")
-    return low in _UNITS or known(run, identity)
+    return low in allowed.UNITS or known(run, identity)
 
 
 def _is_number_of(part: str, identity: Identity) -> bool:
@@ -195,6 +173,6 @@ def _measured(tokens: list[str]) -> Iterator[str]:
     for i, token in enumerate(tokens):
         if re.fullmatch(r"\d{1,3}", token) and len(token) > 1:
             after = tokens[i + 1].lower() if i + 1 < len(tokens) else ""
-            if after not in _UNITS:
+            if after not in allowed.UNITS:
                 continue
         yield token

@@ -26,6 +26,7 @@ WIDTHS = (8, 16, 32)  # of a cell, in bits
 _GLANCE = 1 << 20  # bytes of several frames that are looked at, if they are two
 _ORDER_SAMPLE = 1 << 16  # cells that show the byte order
 _FEW = 16  # rows and columns below which smoothness says nothing
+_GREYER = 0.2  # more of the pixels are grey: three equal channels do not come by chance
 
 
 def native_layout(file: DicomFile, layout: Layout) -> Layout:
@@ -127,6 +128,8 @@ def _check_lines(file: DicomFile, layout: Layout, *, known: bool) -> None:
         return
     whole = layout.bits_a_frame // 8
     cells = _cells(file, layout.allocated, layout, max(2, _GLANCE // whole) if layout.frames > 1 else 1)
+    if layout.signed:
+        cells = cells.view(f"{cells.dtype.byteorder}i{cells.itemsize}")
     planes = layout.samples if layout.planar else 1
     line = whole * 8 // layout.allocated // layout.rows // planes
     step = line // layout.columns if layout.columns else 1
@@ -182,13 +185,19 @@ def _planar(file: DicomFile, layout: Layout) -> Layout:
     by_pixel = cells[: 3 * count].reshape(layout.rows, layout.columns, 3)
     by_plane = np.moveaxis(cells[: 3 * count].reshape(3, layout.rows, layout.columns), 0, -1)
     here, other = (by_plane, by_pixel) if layout.planar else (by_pixel, by_plane)
-    if bool((here == here[..., :1]).all()):  # three equal channels do not come by chance
+    if _grey(here, layout) == 1:
         return layout
     rougher = roughness(here) / max(roughness(other), 1e-9)
     swapped = rougher > 1.3 if layout.planar else rougher > 1.2 and is_one_channel(cells[: 3 * count], layout.columns)
-    if swapped or bool((other == other[..., :1]).all()):
+    if swapped or _grey(other, layout) - _grey(here, layout) > _GREYER:
         return replace(layout, planar=1 - layout.planar)
     return layout
+
+
+def _grey(pixels: np.ndarray, layout: Layout) -> float:
+    """The share of (rows, columns, 3) pixels without colour."""
+    without = 1 << (layout.stored - 1) if layout.photometric.startswith("YBR_FULL") else pixels[..., :1]
+    return float((pixels[..., 1:] == without).all(axis=-1).mean())
 
 
 def _coloured(file: DicomFile, layout: Layout) -> Layout:

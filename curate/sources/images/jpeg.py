@@ -25,7 +25,7 @@ _FRAMES = (*_BASELINE, _PROGRESSIVE, _LOSSLESS, 0xC9, 0xCA, _JPEG_LS)  # 9 and 1
 _APP1, _ADOBE = 0xE1, 0xEE
 _END_OF_SCAN = re.compile(rb"\xff(?!\x00|[\xd0-\xd7]|\xff)")
 _END_OF_LS_SCAN = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")  # T.87 stuffs a bit, not a byte
-_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+_RESTART = re.compile(rb"\xff+[\xd0-\xd7]")  # fill bytes may stand before a marker (B.1.1.2)
 _END = b"\xff\xd9"
 _FIRST = 1 << 17  # bytes of a file in which its header is looked for
 _NOISE = bytes((i * i * 7 + i * 89 + 33) % 251 for i in range(24))  # without 0xFF, which begins a marker
@@ -149,7 +149,8 @@ def with_more(data: bytes) -> bytes:
     if not scans:
         raise DropRecord(Reason.TRUNCATED)
     scan, end = scans[-1]
-    return data[: end - len(scan)] + _RESTART.sub(lambda mark: _NOISE + mark[0], scan) + _MORE + _END
+    coded = _RESTART.sub(lambda mark: _NOISE + mark[0], scan.rstrip(b"\xff"))
+    return data[: end - len(scan)] + coded + _MORE + _END
 
 
 def looks_whole(data: bytes) -> bool:
@@ -159,7 +160,7 @@ def looks_whole(data: bytes) -> bool:
 
 def _in_order(data: bytes) -> bool:
     restarts = [_RESTART.findall(scan) for marker, _, scan, _ in segments(data) if marker == SOS]
-    return all(mark[1] & 7 == i & 7 for marks in restarts for i, mark in enumerate(marks))
+    return all(mark[-1] & 7 == i & 7 for marks in restarts for i, mark in enumerate(marks))
 
 
 def _has_hole(data: bytes) -> bool:
