@@ -6,26 +6,24 @@ whole; or it is built from the pool itself by rules and by the agreement of netw
 
 from __future__ import annotations
 
-import tarfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from curate.dedup.hamming import hamming_pairs
 from curate.errors import RecipeError
-from filters.method import NO_RECORDS, Records
+from filters.method import Records
 from filters.registry import CleanRules
+from filters.rules import FilterTrainingRules
 from filters.score import Needs, Scorer, prepare
-from filters.training.batches import hold_out
-from filters.training.rules import FilterTrainingRules
+from filters.training.plan import hold_out
+from filters.training.shards import open_shards
 
 _NEAR = 3  # bits of 64 by which the perceptual hashes of one picture may differ
-_IMAGES = (".png", ".jpg", ".jpeg")
 
 
 def clean_keys(rows: Sequence[dict[str, Any]], rules: CleanRules) -> list[str]:
@@ -79,40 +77,20 @@ def agreeing(records: Records, rules: CleanRules, train: FilterTrainingRules, fo
 
 
 def shard_records(folder: Path) -> Records:
-    """All pairs of a folder of shards (``*.tar`` with ``key.png`` or ``.jpg`` and ``key.txt``), patients from the
-    Parquet index beside each. RecipeError where there is none, or one cannot be read."""
-    found = [_tar(path) for path in sorted(folder.rglob("*.tar"))]
-    if not found:
+    """All pairs of the shards in and below ``folder``, patients from the Parquet index beside each. RecipeError where
+    there is none, or one cannot be read."""
+    folders = sorted({path.parent for path in folder.rglob("*.tar")})
+    if not folders:
         raise RecipeError("clean.folder", f"{folder} holds no shards", "the 'shards' folder of a run")
-    columns = ([x for part in found for x in getattr(part, name)] for name in ("keys", "images", "texts", "groups"))
-    return Records(*columns)
-
-
-def _tar(path: Path) -> Records:
-    images: dict[str, bytes] = {}
-    texts: dict[str, str] = {}
     try:
-        with tarfile.open(path) as tar:
-            for member in tar:
-                held = tar.extractfile(member)
-                if held is None:
-                    continue
-                stem, suffix = Path(member.name).stem, Path(member.name).suffix
-                if suffix in _IMAGES:
-                    images[stem] = held.read()
-                elif suffix == ".txt":
-                    texts[stem] = held.read().decode("utf-8", "replace")
-        index = path.with_suffix(".parquet")
-        patients = _patients(index) if index.exists() else {}
-    except (OSError, tarfile.TarError) as error:
-        raise RecipeError("clean.folder", f"{path} cannot be read ({type(error).__name__})", "write it again") from None
-    keys = sorted(images.keys() & texts.keys())
-    if not keys:
-        return NO_RECORDS
-    return Records(keys, [images[k] for k in keys], [texts[k] for k in keys], [patients.get(k, k) for k in keys])
-
-
-def _patients(index: Path) -> dict[str, str]:
-    table = pq.read_table(index, columns=["key", "patient"], partitioning=None)
-    rows: Iterable[tuple[str, str]] = zip(table["key"].to_pylist(), table["patient"].to_pylist(), strict=True)
-    return dict(rows)
+        opened = [open_shards(inside) for inside in folders]
+    except RecipeError as error:
+        raise RecipeError("clean.folder", error.problem, error.fix) from None
+    columns: tuple[list[Any], ...] = ([], [], [], [])
+    for shards in opened:
+        rows = shards.index(("patient",))
+        for sample in map(shards.read, range(len(shards))):
+            patient = str(rows.get(sample.key, {}).get("patient") or sample.key)
+            for column, value in zip(columns, (sample.key, sample.image, sample.text, patient), strict=True):
+                column.append(value)
+    return Records(*columns)

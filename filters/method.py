@@ -12,7 +12,8 @@ import hashlib
 import importlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from curate.errors import RecipeError
 from filters.registry import TowersRules, registered
@@ -54,6 +56,11 @@ class Records:
         """The rows ``index``, in its order."""
         chosen = [int(i) for i in index]
         return Records(*([column[i] for i in chosen] for column in self._columns()))
+
+    def at_most(self, n: int) -> Records:
+        """``n`` of them, or all if there are no more: those whose keys have the lowest digests, by key."""
+        drawn = sorted(range(len(self)), key=lambda i: hashlib.sha256(self.keys[i].encode()).digest())
+        return self.take(sorted(drawn[:n], key=self.keys.__getitem__))
 
     def sorted(self) -> Records:
         """By key: training must not depend on the order in which records came."""
@@ -146,10 +153,18 @@ def load_method(folder: Path, device: str = "auto", scoring: Mapping[str, Any] |
 
 
 def method_of(card: Mapping[str, Any]) -> str:
-    """The method a card names; cards of plain towers written before there were methods are "dfn", and the findings
-    verifier called itself "medclip" until the original had that name."""
-    method_name = str(card.get("method", "dfn"))
-    return "findings" if method_name == "medclip" and "findings" in card else method_name
+    """The method a card names; that of plain towers, which are trained by themselves, is "dfn"."""
+    return str(card.get("method", "dfn"))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """RecipeError, in place of what is raised meanwhile, where ``path`` is missing, damaged, or no filter's."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        problem = f"cannot be read ({type(error).__name__})"
+        raise RecipeError(str(path), problem, "train the filter again") from None
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -174,11 +189,16 @@ def write_card(
         "rules": asdict(rules),
         "data": {"sha256": trained_on.sha256(), "pairs": len(trained_on.clean), "pool": len(trained_on.pool)},
         "metrics": {k: v if math.isfinite(v) else None for k, v in metrics.items()},
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": versions(),
         **more,
     }
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder, card)
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that decide what a model computes."""
+    return {name: version(name) for name in _PACKAGES}
 
 
 def add_to_card(folder: Path, **more: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,6 +52,26 @@ def bootstrap_interval(
         return float("nan"), float("nan")
     low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def auroc_with_interval(
+    name: str, scores: ArrayLike, positives: ArrayLike, groups: Sequence[str], seed: int
+) -> dict[str, float]:
+    """`auroc` under ``name``, and its `bootstrap_interval` under name_low and name_high."""
+    low, high = bootstrap_interval(scores, positives, groups, seed=seed)
+    return {name: auroc(scores, positives), f"{name}_low": low, f"{name}_high": high}
+
+
+def against_others(
+    index: NDArray[np.int64], labels: NDArray[Any], groups: NDArray[Any], shuffles: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(image, text) of the pairs ``index``, then of each image with ``shuffles`` other texts, without those of the same
+    label or the same patient."""
+    shifts = range(min(shuffles, len(index) - 1) + 1)
+    owner = np.tile(index, len(shifts))
+    partner = np.concatenate([np.roll(index, -shift) for shift in shifts])
+    usable = (owner == partner) | ((labels[owner] != labels[partner]) & (groups[owner] != groups[partner]))
+    return owner[usable], partner[usable]
 
 
 def resampled(groups: Sequence[str] | int, n: int, seed: int) -> Iterator[NDArray[np.float64]]:

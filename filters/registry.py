@@ -11,29 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_type_hints
 
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    BaseModel,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from curate.errors import RecipeError
-from filters.training.rules import FilterTrainingRules
-
-
-def renamed(former: str, default: Any) -> Any:
-    """A field that recipes may still call ``former``."""
-    return field(default=default, metadata={"former": former})
-
-
-def _formerly(name: str, former: str) -> Any:
-    """The same of a pydantic model's field."""
-    return Field(validation_alias=AliasChoices(name, former))
+from filters.rules import FilterTrainingRules, Share, check_value
 
 
 @dataclass(frozen=True)
@@ -116,14 +97,10 @@ class FusedRules:
     contrast_first: float = 0.4
     holdout: float = 0.1
     findings: bool = True
-    soft: float = 0.0
+    soft: Share = 0.0
     seed: int = 0
     threads: int = 2
     device: str = "auto"
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.soft <= 1:
-            raise ValueError(f"soft is {self.soft}: a share, from 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -170,17 +147,17 @@ class FindingsRules:
     side: int = 64
     width: int = 16
     embed: int = 64
-    min_texts: int = renamed("least", 6)
-    max_findings: int = renamed("most", 96)
+    min_texts: int = 6
+    max_findings: int = 96
     epochs: int = 30
-    min_steps: int = renamed("least_steps", 300)  # of small clean sets, whatever the epochs
+    min_steps: int = 300  # of small clean sets, whatever the epochs
     batch: int = 64
     lr: float = 3e-3
     weight_decay: float = 0.05
     match: float = 0.2
     unlabelled: float = 0.3
     pool: int = 4000
-    holdout: float = renamed("held", 0.15)
+    holdout: float = 0.15
     seed: int = 0
     threads: int = 1
     device: str = "auto"
@@ -190,7 +167,7 @@ class FindingsRules:
 class TextQualityRules:
     """``min_groups``: patients whose reports must hold a sentence or word for it to be known (k-anonymity)."""
 
-    min_groups: int = renamed("least_groups", 8)
+    min_groups: int = 8
     seed: int = 0
 
 
@@ -201,7 +178,7 @@ class ImageQualityRules:
     side: int = 128
     bank: int = 512
     drawn: int = 400
-    max_images: int = renamed("most", 4000)  # clean pictures looked at
+    max_images: int = 4000  # clean pictures looked at
     seed: int = 0
 
 
@@ -214,7 +191,7 @@ class JudgesRules:
 
     encoder: str | None = None
     rounds: int = 2
-    max_pairs: int = renamed("most", 4000)
+    max_pairs: int = 4000
     seed: int = 0
     threads: int = 1
     device: str = "auto"
@@ -245,18 +222,16 @@ class OursRules:
 
     parts: tuple[str, ...] = ("dfn", "findings", "text_quality", "image_quality")
     part_rules: Mapping[str, Mapping[str, Any]] | None = None
-    holdout: float = renamed("held", 0.3)
+    holdout: float = 0.3
     rounds: int = 1
     grow: float = 0.12
     copies: int = 2
-    rare: float = 0.2
+    rare: Share = 0.2
     seed: int = 0
     threads: int = 1
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.rare <= 1:
-            raise ValueError(f"rare is {self.rare}: from 0 to 1, how common another fault is than a mismatch")
         if not set(self.parts) - {"judges"}:
             raise ValueError("parts: judges alone are a method of their own; 'ours' mixes others with them")
         if unknown := sorted(set(self.part_rules or {}) - set(self.parts)):
@@ -266,29 +241,25 @@ class OursRules:
 class CapfiltRules(BaseModel):
     """How texts are proposed and chosen.
 
-    ``decoder``: nucleus sampling at ``top_p``, the paper's choice, or beam search. ``shortest`` and ``longest`` are in
-    tokens. ``threshold``: the log-odds at which a text is accepted. An accepted original stays unless ``margin`` is set
-    and the synthetic text is ahead by that much. ``min_groups``: a sentence seen in fewer patients' training texts
-    may not be repeated; 0 allows it.
+    By nucleus sampling at ``top_p``, the paper's choice. ``shortest`` and ``longest`` are in tokens. ``threshold``: the
+    log-odds at which a text is accepted. An accepted original stays unless ``margin`` is set and the synthetic text is
+    ahead by that much. ``min_groups``: a sentence seen in fewer patients' training texts may not be repeated; 0 allows
+    it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    decoder: Literal["nucleus", "beam"] = "nucleus"
-    """Nucleus sampling, the paper's choice, or beam search."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Of nucleus sampling."""
-    beams: Annotated[int, Field(ge=1)] = 3
-    """Of beam search."""
+    """Share of the probability that the tokens drawn among hold (nucleus sampling)."""
     shortest: Annotated[int, Field(ge=1)] = 5
     """Fewest tokens of a text."""
     longest: Annotated[int, Field(ge=2)] = 60
     """Most tokens of a text."""
     threshold: float = 0.0
     """Log-odds at which a text is accepted."""
-    margin: Annotated[float | None, Field(ge=0), _formerly("margin", "better")] = None
+    margin: Annotated[float | None, Field(ge=0)] = None
     """Log-odds by which a synthetic text must be ahead to replace an accepted original; null: never."""
-    min_groups: Annotated[int, Field(ge=0), _formerly("min_groups", "least_groups")] = 8
+    min_groups: Annotated[int, Field(ge=0)] = 8
     """A sentence of fewer patients' training texts may not be repeated; 0 allows it."""
     seed: int = 0
     """Of the sampling."""
@@ -315,7 +286,7 @@ class CleanRules(BaseModel):
     """RUN/review, what reviewers marked in `curate browse`: those that more find good than bad are the clean set."""
     min_words: Annotated[int, Field(ge=1)] = 5
     """Where nothing is declared: fewest words of a text that is taken for right."""
-    max_pairs: Annotated[int, Field(ge=8), _formerly("max_pairs", "most")] = 100_000
+    max_pairs: Annotated[int, Field(ge=8)] = 100_000
     """Most pairs that are trained on, lowest keys first."""
     folds: Annotated[int, Field(ge=0, le=10)] = 0
     """Networks trained on the others' folds that must agree; 0: none."""
@@ -390,10 +361,7 @@ def make_rules(method: str, given: Mapping[str, Any]) -> Any:
 
 
 def fill_rules(name: str, rules: type, given: Mapping[str, Any]) -> Any:
-    """A dataclass of rules from flat fields, as `make_rules` does; a field's former name serves too. ``name`` is what
-    errors call it."""
-    now = {part.metadata["former"]: part.name for part in fields(rules) if "former" in part.metadata}
-    given = {now.get(name, name): value for name, value in given.items()}
+    """A dataclass of rules from flat fields, as `make_rules` does. ``name`` is what errors call it."""
     known = field_names(rules)
     if unknown := sorted(set(given) - set(known)):
         raise ValueError(f"{name} has no field '{unknown[0]}'; the fields are {', '.join(known)}")
@@ -411,14 +379,13 @@ def field_names(rules: type) -> list[str]:
 
 def _filled(rules: type, given: Mapping[str, Any]) -> Any:
     values: dict[str, Any] = {}
-    hints = get_type_hints(rules)
+    hints = get_type_hints(rules, include_extras=True)
     for part in fields(rules):
         inner: Any = part.default_factory
         if isinstance(inner, type) and is_dataclass(inner):
             values[part.name] = _filled(inner, given)
         elif part.name in given:
-            try:
-                values[part.name] = TypeAdapter(hints[part.name]).validate_python(given[part.name])
-            except ValidationError as error:
-                raise ValueError(f"{part.name}: {error.errors()[0]['msg']}") from None
+            values[part.name], fix = check_value(hints[part.name], given[part.name])
+            if fix:
+                raise ValueError(f"{part.name}: {given[part.name]!r}; {fix}")
     return rules(**values)

@@ -21,8 +21,8 @@ from filters.drift import score_reference
 from filters.findings import concept, language_read
 from filters.method import NO_RECORDS, Records, TrainingSet, add_to_card, module_of
 from filters.registry import CleanRules
+from filters.rules import FilterTrainingRules
 from filters.score import Needs, Scorer, prepare
-from filters.training.rules import FilterTrainingRules
 
 FINDINGS = "findings"  # the score table's one column that is no score: what the text claims, `filters.findings.concept`
 _SAMPLE = 1000  # records of the pool whose scores the card remembers
@@ -141,9 +141,9 @@ class TrainTask:
 
 
 def remember_pool(folder: Path, pool: Records) -> None:
-    """Put on the filter's card how it scores a sample of its pool, lowest keys first: what `filters.drift`
+    """Put on the filter's card how it scores a sample of its pool: what `filters.drift`
     compares a new archive with."""
-    sample = pool.sorted().take(range(min(len(pool), _SAMPLE)))
+    sample = pool.at_most(_SAMPLE)
     scorer = Scorer({"s": str(folder)}, "cpu")
     whose = list(zip(sample.keys, sample.groups, strict=True))
     parts = [scorer(b)["s"] for b in prepare(sample.images, sample.texts, scorer.needs, 64, whose=whose)]
@@ -177,7 +177,7 @@ class ScoreTask:
         table = self.pool.paired(partition, _POOL)
         if not table.num_rows:
             return
-        needs = Needs.of(self._local().values())
+        needs = Needs.of(self._looked_through())
         images, texts, keys, patients = (table[name].to_pylist() for name in ("image", "text", "key", "patient"))
         whose = list(zip(keys, patients, strict=True))
         yield from prepare(images, texts, needs, self.batch, self.threads, whose)
@@ -205,6 +205,10 @@ class ScoreTask:
     def _scorer(self) -> Scorer:
         folders = {name: str(folder) for name, folder in self._local().items()}
         return Scorer(folders, self.device, scoring=self.scoring)
+
+    def _looked_through(self) -> list[Path]:
+        """The folders of all filters that read the pairs."""
+        return list(self._local().values())
 
     def _local(self) -> dict[str, Path]:
         return {name: local_folder(place(folder)) for name, folder in self.folders.items()}

@@ -134,7 +134,7 @@ class Pipeline:
         if clean.folder is not None:
             config["clean"]["folder"] = {"sha256": filter_hash(clean.folder)}
         inputs = [self.ingest.hash, self.dedup.hash]
-        step = Step(f"train-{name}", Deferred(partial(make, out="")), 1, config, inputs, version=6)
+        step = Step(f"train-{name}", Deferred(partial(make, out="")), 1, config, inputs, version=7)
         return replace(step, task=Deferred(partial(make, out=str(step.folder(self.run) / "model"))))
 
     @cached_property

@@ -116,7 +116,7 @@ def capfilt(
     from filters.methods.blip.capfilt import CapfiltTask
     from filters.task import Pool
 
-    return CapfiltTask(Pool(*pool), folder, batch, rules, device, filters, scoring)
+    return CapfiltTask(Pool(*pool), filters, batch, device, scoring, captioner=folder, rules=rules)
 
 
 def select(

@@ -70,13 +70,12 @@ WHY = {
         2,
         "an empty folder (rmdir), and the temporary one it has made",
     ),
-    ("filters/training/state.py", "drop_state"): (1, "the two checkpoints of a training, by their fixed names"),
+    ("filters/training/job.py", "drop_state"): (1, "the two checkpoints of a training, by their fixed names"),
     ("filters/training/job.py", "_save"): (1, "the temporary folder it has made"),
     ("filters/methods/ours/method.py", "train"): (
         1,
         "parts of the filter that is being made, in the folder made for it",
     ),
-    ("filters/methods/blip2/method.py", "_encoder"): (1, "the folder that mkdtemp has made"),
 }
 
 

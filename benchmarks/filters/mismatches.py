@@ -27,7 +27,7 @@ from benchmarks.filters.methods import Contender, columns_of
 from benchmarks.filters.planting import HOW, LEVELS, SHARES, deranged
 from filters.banks import digests
 from filters.judges.fit import PairFeatures, fit, uncalibrated
-from filters.judges.towers import PACKAGED, features, open_towers
+from filters.judges.method import PACKAGED, features, open_towers
 from filters.method import Records
 from filters.methods.ours.calibration import ece
 from filters.towers import preprocess

@@ -29,10 +29,10 @@ from filters.method import Records, TrainingSet
 from filters.methods.blip.files import normaliser
 from filters.methods.two_towers import Rules, train
 from filters.registry import SCORING
+from filters.rules import FilterTrainingRules as FilterTrainingRules
+from filters.rules import ModelRules
 from filters.score import Scorer, prepare
 from filters.towers.model import Filter, arch_name, create_filter, save_filter
-from filters.training.rules import FilterTrainingRules as FilterTrainingRules
-from filters.training.rules import ModelRules
 
 PRECISIONS = {"f32": torch.float32, "bf16": torch.bfloat16}
 

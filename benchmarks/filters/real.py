@@ -22,7 +22,7 @@ from benchmarks.filters.planting import deranged
 from filters.method import Records
 from filters.metrics import auroc, bootstrap_interval
 from filters.towers import preprocess
-from filters.training.batches import hold_out
+from filters.training.plan import hold_out
 
 LIT = {"arch": "lit", "tokenizer": "open_clip"}
 KINDS = {f"{share:.0%} {how}": (share, how == "near") for share in (0.3, 0.6) for how in ("random", "near")}

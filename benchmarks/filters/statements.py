@@ -26,7 +26,7 @@ from benchmarks.filters.mismatches import BASELINES
 from curate.sources.reports.statements import claim
 from filters.banks import digests
 from filters.judges.fit import PairFeatures, fit
-from filters.judges.towers import PACKAGED, features, open_towers
+from filters.judges.method import PACKAGED, features, open_towers
 from filters.method import Records
 
 _SPLIT, _TEST, _BOOT = 20261129, 0.25, 1000

@@ -46,7 +46,7 @@ def training(size: Size, device: str, work: Path, peak: float) -> dict[str, Any]
     """(b) Steps of CLIP and SigLIP through the trainer, and a job that is stopped and gone on with."""
     from benchmarks.gpu.training import measure, resumed
     from benchmarks.training.loader import film_shards
-    from filters.training.rules import ModelRules, TrainingRules
+    from filters.rules import ModelRules, TrainingRules
 
     def rules(arch: str, batch: int, steps: int, **more: Any) -> TrainingRules:
         bf16 = "bf16" if device != "cpu" else "float32"

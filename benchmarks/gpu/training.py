@@ -19,16 +19,15 @@ import torch
 from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
 
+from filters.rules import TrainingRules
 from filters.towers.architectures import build, read_config
 from filters.towers.encoder import Filter
 from filters.towers.model import create_filter
 from filters.training.distributed import DistributedContext
-from filters.training.feed import final_trainer, shard_steps
-from filters.training.job import TrainingJob, run_job
-from filters.training.loader import Batch, Steps
+from filters.training.job import TrainingJob, final_trainer, run_job
+from filters.training.loader import Batch, Steps, shard_steps
 from filters.training.objectives import make_objective
 from filters.training.plan import make_plan
-from filters.training.rules import TrainingRules
 from filters.training.shards import open_shards
 
 _WINDOW = 10  # steps; the first two windows compile and warm up

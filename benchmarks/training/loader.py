@@ -21,13 +21,12 @@ import webdataset
 
 from benchmarks.filters.pool import make_pool
 from benchmarks.training.shards import as_jpeg, write_shards
+from filters.rules import TrainingRules
 from filters.towers import preprocess
 from filters.towers.tokenizer import TextTokenizer, train_wordpiece
-from filters.training import texts
 from filters.training.distributed import DistributedContext
-from filters.training.loader import Steps, augment_image, load
+from filters.training.loader import Steps, augment_image, choices, load
 from filters.training.plan import make_plan
-from filters.training.rules import TrainingRules
 from filters.training.shards import open_shards
 
 SIDE, _BATCH, _CONTEXT = 224, 64, 64
@@ -99,8 +98,8 @@ class Prepare:
         assert image is not None
         rng = np.random.default_rng([0, 0, hash(sample["__key__"]) & 0xFFFFFFFF])
         pixels = augment_image(preprocess.square(image, self.side), rng)
-        said = texts.choices(sample["txt"].decode(), json.loads(sample["json"]), ("caption",))
-        return pixels, texts.draw(said, rng)
+        drawn = choices(sample["txt"].decode(), json.loads(sample["json"]), ("caption",))
+        return pixels, drawn[0]
 
 
 @dataclass(frozen=True)

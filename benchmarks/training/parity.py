@@ -25,6 +25,7 @@ from safetensors.numpy import load_file
 
 from benchmarks.filters.pool import make_pool
 from benchmarks.training.shards import write_shards
+from filters.rules import ModelRules, ObjectiveName, TrainingRules
 from filters.towers.model import create_filter
 from filters.towers.openclip import open_clip
 from filters.training.curve import read_curve
@@ -33,7 +34,6 @@ from filters.training.job import TrainingJob, run_job
 from filters.training.launch import launch
 from filters.training.objectives import make_objective
 from filters.training.objectives.protocol import DeviceBatch
-from filters.training.rules import ModelRules, ObjectiveName, TrainingRules
 
 _LOSSES: dict[ObjectiveName, Callable[[], Any]] = {"clip": open_clip.loss.ClipLoss, "siglip": open_clip.loss.SigLipLoss}
 _WAIT = 300.0  # seconds for the process that is to be killed to get half way

@@ -25,7 +25,7 @@ from filters.compare.outcome import ALL
 from filters.compare.runs import EvaluationTask
 from filters.evaluate.rules import EvaluateRules
 from filters.method import Records
-from filters.training.rules import ModelRules, TrainingRules
+from filters.rules import ModelRules, TrainingRules
 
 MISMATCHES = ("30% random", "60% random")
 HELD, OUTSIDE = "held out", "brain_tumor_mri"

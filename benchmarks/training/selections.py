@@ -14,8 +14,8 @@ from benchmarks.training.shards import write_keys
 from curate.storage import digest
 from filters.compare.runs import EvaluationTask, ExperimentRun, read_experiment, run_experiment
 from filters.evaluate.rules import EvaluateRules
+from filters.rules import TrainingRules
 from filters.training.job import TrainingJob
-from filters.training.rules import TrainingRules
 
 RANDOM, GENERIC, PLAIN, OURS, ORACLE = "random", "pool CLIP", "plain DFN", "ours", "oracle"
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.training.loader import film_shards
+from filters.rules import ModelRules, TrainingRules
 from filters.training.curve import read_curve
 from filters.training.job import TrainingJob, run_job
-from filters.training.rules import ModelRules, TrainingRules
 
 WORKERS = 2
 # architecture, pairs a step, steps, steps a window of the curve: a large model takes seconds a step

@@ -20,8 +20,8 @@ from filters.compare.outcome import ALL
 from filters.compare.runs import EvaluationTask, ExperimentRun
 from filters.evaluate.rules import EvaluateRules
 from filters.methods.two_towers import Towers
+from filters.rules import ModelRules, TrainingRules
 from filters.towers.model import load_filter
-from filters.training.rules import ModelRules, TrainingRules
 
 BUDGETS = (0.1, 0.25, 0.5)  # of the samples, at which ours is trained again
 HELD = "held out"

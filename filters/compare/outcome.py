@@ -38,8 +38,11 @@ def estimate(values: Sequence[float]) -> Estimate:
     n = len(finite)
     if n < 2:
         return Estimate(finite[0] if finite else math.nan, None, None, n)
-    mean, half = float(np.mean(finite)), student_t95(n - 1) * float(np.std(finite, ddof=1)) / math.sqrt(n)
-    return Estimate(mean, mean - half, mean + half, n)
+    from scipy.stats import sem, t  # imported only where runs are compared
+
+    mean, error = float(np.mean(finite)), float(sem(finite))
+    low, high = t.interval(0.95, n - 1, loc=mean, scale=error) if error else (mean, mean)
+    return Estimate(mean, float(low), float(high), n)
 
 
 def clip_to_share(interval: Estimate) -> Estimate:
@@ -47,13 +50,6 @@ def clip_to_share(interval: Estimate) -> Estimate:
     if interval.low is None or interval.high is None:
         return interval
     return replace(interval, low=max(interval.low, 0.0), high=min(interval.high, 1.0))
-
-
-def student_t95(degrees_of_freedom: int) -> float:
-    """The two-sided 95 % point of Student's t."""
-    from scipy.stats import t  # imported only where runs are compared
-
-    return float(t.ppf(0.975, degrees_of_freedom))
 
 
 @dataclass(frozen=True)

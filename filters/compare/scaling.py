@@ -32,10 +32,6 @@ class PowerLaw:
         low, high = np.quantile(predictions, [0.025, 0.975]) if predictions else (math.nan, math.nan)
         return self.a * compute**self.b, float(low), float(high)
 
-    def beyond(self, compute: float) -> float:
-        """``compute`` as a multiple of the largest fitted training."""
-        return compute / self.reach[1]
-
 
 def fit(compute: Sequence[float], error: Sequence[float], seed: int = 0) -> PowerLaw:
     """Fit by least squares on logarithms; the bootstrap resamples trainings within each size.

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from curate.errors import RecipeError
 from filters.evaluate.sets import MAX_IMAGE_BYTES, MAX_TEXT_BYTES, EvalSet, Lazy, matches, unique
-from filters.training.shards import TRUNCATED
+from filters.training.shards import tar_members
 
 TYPE, CLASSES, TEMPLATES, SHARDS = (
     "dataset_type.txt", "classnames.txt", "zeroshot_classification_templates.txt", "nshards.txt",
@@ -116,16 +115,11 @@ def _samples(tar: Path, skipped: Counter[str]) -> Iterator[tuple[str, dict[str, 
     """Records of one tar: members that share a name up to its last suffix, since a key may contain dots (a UID). Of a
     truncated tar the readable members are returned."""
     records: dict[str, dict[str, Span]] = {}
-    size = tar.stat().st_size
-    try:
-        with tarfile.open(tar, "r:") as archive:
-            for member in archive:
-                stem, suffix = member.name.rpartition("/")[2].rpartition(".")[::2]
-                part = "image" if f".{suffix.lower()}" in _IMAGES else suffix.lower()
-                if member.isfile() and part in ("image", "cls", "txt") and member.offset_data + member.size <= size:
-                    records.setdefault(stem, {}).setdefault(part, (tar, member.offset_data, member.size))
-    except (tarfile.TarError, OSError, EOFError):
-        skipped[TRUNCATED] += 1
+    for name, offset, size in tar_members(tar, skipped):
+        stem, suffix = name.rpartition("/")[2].rpartition(".")[::2]
+        part = "image" if f".{suffix.lower()}" in _IMAGES else suffix.lower()
+        if part in ("image", "cls", "txt"):
+            records.setdefault(stem, {}).setdefault(part, (tar, offset, size))
     return iter(records.items())
 
 

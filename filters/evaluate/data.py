@@ -6,9 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from curate.errors import RecipeError
 from curate.sources.reports.formats import format_of
 from filters.evaluate.clip_benchmark import is_clip_benchmark, read_clip_benchmark
@@ -105,17 +102,4 @@ def _image(shards: Shards, i: int) -> bytes:
 
 def read_hashes(shards: Shards) -> dict[str, dict[str, Any]]:
     """patient, pixel_hash, phash and text_hash of each record in the shards' indexes; {} if no shard has an index."""
-    wanted = ("key", "patient", *_HASHES, "text_hash")
-    hashes: dict[str, dict[str, Any]] = {}
-    for name in shards.tars:
-        path = (shards.folder / name).with_suffix(".parquet")
-        if not path.is_file():
-            continue
-        try:
-            columns = [n for n in wanted if n in pq.read_schema(path).names]
-            rows = pq.read_table(path, columns=columns, partitioning=None).to_pylist() if "key" in columns else []
-        except (OSError, pa.ArrowException) as error:
-            problem = f"{path} cannot be read ({type(error).__name__})"
-            raise RecipeError("data", problem, "write the shards again, or remove the index") from None
-        hashes |= {str(r["key"]): r for r in rows}
-    return hashes
+    return shards.index(("patient", *_HASHES, "text_hash"))

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from filters.evaluate.encode import Rows
 from filters.evaluate.estimate import Metric, auprc, auroc, average, classified, mean, recall
 from filters.evaluate.rules import EvaluateRules
 from filters.evaluate.targets import Target
-from filters.training.batches import hold_out
+from filters.training.plan import hold_out
 
 _PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)  # L2 penalties, chosen by patients held out of the training half
 _FEW_SHOT_PENALTY = 0.1  # with a few shots there is no held-out data to choose by
@@ -110,42 +110,40 @@ def _select_strength(x: Rows, truth: Floats, groups: Sequence[str], exclusive: b
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A linear map of standardised rows to scores float64[n, c]; log-probabilities if classes are exclusive."""
+    """Logistic regressions on standardised rows: one over classes that exclude each other, or one a finding.
 
-    centre: Floats
-    scale: Floats
-    weight: Floats
-    bias: Floats
+    Called with rows: scores float64[n, c], of exclusive classes log-probabilities.
+    """
+
+    scaler: StandardScaler
+    models: tuple[LogisticRegression, ...] = ()
     exclusive: bool = True
+    width: int = 0
 
     @classmethod
     def of(cls, x: Rows) -> Probe:
         """An unfitted probe, standardised by the rows ``x``."""
-        return cls(x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64) + 1e-6, np.zeros(0), np.zeros(0))
+        return cls(StandardScaler().fit(x))
 
     def __call__(self, x: Rows) -> Floats:
-        scores = self._standard(x) @ self.weight + self.bias
-        return np.asarray(log_softmax(scores, axis=1) if self.exclusive else scores)
-
-    def _standard(self, x: Rows) -> Floats:
-        return np.asarray((x - self.centre) / self.scale)
+        rows = self.scaler.transform(x)
+        if not self.exclusive:
+            return np.column_stack([model.decision_function(rows) for model in self.models])
+        scores = np.full((len(rows), self.width), _UNSEEN_LOG_ODDS)
+        scores[:, self.models[0].classes_] = self.models[0].predict_log_proba(rows)
+        return scores
 
     def fit(self, x: Rows, truth: Floats, strength: float, exclusive: bool) -> Probe:
         """Fitted to ``truth`` float64[m, c]: one class a row (``exclusive``), or any number, NaN for unknown ones."""
-        rows = self._standard(x)
-        weight, bias = np.zeros((rows.shape[1], truth.shape[1])), np.full(truth.shape[1], _UNSEEN_LOG_ODDS)
+        rows, known = self.scaler.transform(x), np.isfinite(truth)
         if exclusive:
             labels = truth.argmax(axis=1)
-            pair = len(np.unique(labels)) == 2  # for two classes scikit-learn fits the difference
-            model = _logistic(rows, labels, strength * len(rows) / (2 if pair else 1))
-            weight[:, model.classes_] = np.hstack([-model.coef_.T, model.coef_.T]) / 2 if pair else model.coef_.T
-            bias[model.classes_] = np.r_[-model.intercept_, model.intercept_] / 2 if pair else model.intercept_
-            return Probe(self.centre, self.scale, weight, bias, True)
-        known = np.isfinite(truth)
-        for k, labelled in enumerate(known.T):
-            model = _logistic(rows[labelled], truth[labelled, k], strength * known.sum() / truth.shape[1])
-            weight[:, k], bias[k] = model.coef_[0], model.intercept_[0]
-        return Probe(self.centre, self.scale, weight, bias, False)
+            sides = 2 if len(np.unique(labels)) == 2 else 1  # for two classes scikit-learn fits the difference
+            models = [_logistic(rows, labels, strength * len(rows) / sides)]
+        else:
+            penalty = strength * known.sum() / truth.shape[1]
+            models = [_logistic(rows[some], truth[some, k], penalty) for k, some in enumerate(known.T)]
+        return Probe(self.scaler, tuple(models), exclusive, truth.shape[1])
 
     def loss(self, x: Rows, truth: Floats, exclusive: bool) -> float:
         """The mean log loss without the penalty, summed over classes that are not exclusive."""

@@ -1,4 +1,5 @@
-"""Image-text retrieval in both directions; a copy of the right text counts as right."""
+"""Image-text retrieval in both directions, where a copy of the right text counts as right; and sensitivity to language:
+an image against its own report and the same report with sides or a negation changed."""
 
 from __future__ import annotations
 
@@ -8,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.dedup.exact import text_hash
+from curate.storage import digest
 from filters.evaluate.encode import Encoded, Rows, text_rows
 from filters.evaluate.estimate import Measure, Metric, Weights, mean, median
+from filters.findings import edit
 from filters.towers.encoder import Filter
 
 KS = (1, 5, 10)
-_TIE = 1e-6  # cosines this near are equal: float32 sums depend on their order
+KINDS = ("side", "negation")
+_TIE = 1e-6  # cosines this near are equal: sums depend on their order, and an edit may lie beyond the context
 _CHUNK = 1 << 23  # cosines held at a time: 32 MiB, and masks beside them
 
 
@@ -100,4 +104,29 @@ def ranks(queries: Rows, candidates: Rows, query: NDArray[np.int64], right: NDAr
         near[rows, columns] = -np.inf
         above = (near >= -best[:, None] - _TIE).sum(axis=1)
         out[start : start + size] = np.where(np.isfinite(best), 1 + above, np.nan)
+    return out
+
+
+def language(model: Filter, encoded: Encoded, seed: int) -> dict[str, dict[str, Metric]]:
+    """``preferred`` of each kind of edit: the share of records whose image is nearer to its own text than to the edited
+    one, a tie counting half; chance is 0.5. A kind that applies to no text is left out.
+    """
+    out = {}
+    for kind in KINDS:
+        rows, own, other = [], [], []
+        for i, texts in enumerate(encoded.data.texts):
+            rng = np.random.default_rng([seed, int(digest(encoded.data.keys[i], kind)[:15], 16)])
+            edited = edit(texts[0], kind, rng) if texts else None
+            if texts and edited is not None:
+                rows.append(i)
+                own.append(texts[0])
+                other.append(edited)
+        if not rows:
+            continue
+        both = text_rows(model, own + other)
+        images = encoded.images[rows]
+        gain = np.einsum("ij,ij->i", images, both[: len(rows)]) - np.einsum("ij,ij->i", images, both[len(rows) :])
+        values = np.full(len(encoded.data), np.nan)
+        values[rows] = np.where(np.abs(gain) <= _TIE, 0.5, gain > 0)
+        out[f"language/{kind}"] = {"preferred": mean(values)}
     return out

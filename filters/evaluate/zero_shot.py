@@ -16,13 +16,13 @@ from sklearn.metrics import precision_recall_curve
 
 from filters.evaluate.encode import Encoded, Rows
 from filters.evaluate.estimate import Metric, auprc, auroc, average, classified, f1
-from filters.evaluate.prompts import ABSENT, PRESENT, ensemble, finding_names
-from filters.evaluate.targets import Target
+from filters.evaluate.targets import ABSENT, PRESENT, Target, ensemble
 from filters.findings import Claim, extract, regions
 from filters.findings.items import NOTHING_WRONG
 from filters.findings.lexicon import lexicon
+from filters.findings.spelling import spellings
 from filters.towers.encoder import Filter
-from filters.training.batches import hold_out
+from filters.training.plan import hold_out
 
 Truth = NDArray[np.float64]
 ReportClaims = list[tuple[tuple[Claim, ...], frozenset[str]]]  # for each text its claims and the regions that it names
@@ -78,7 +78,7 @@ def findings(model: Filter, encoded: Encoded, truths: dict[str, Truth], seed: in
     """
     if not truths:
         return {}
-    class_names = [finding_names(name) for name in truths]
+    class_names = [spellings(name) for name in truths]
     present, absent = ensemble(model, class_names, PRESENT), ensemble(model, class_names, ABSENT)
     scores = model.logit()[0] * (encoded.images @ (present - absent).T).astype(np.float64)
     half = hold_out(encoded.data.groups, 0.5, seed)

@@ -6,8 +6,9 @@ almost the same, the meaning does not. Each kind of edit is one fault that real 
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -37,6 +38,14 @@ def edit(text: str, kind: str, rng: np.random.Generator) -> str | None:
     claims = [s for s in read(text) if not s.claim.historic]
     edited = _EDITORS[kind](text, claims, rng) if claims else None
     return edited if edited is not None and edited != text else None
+
+
+def versions(text: str, kinds: Sequence[str], count: int = 1, seed: int = 0) -> list[str]:
+    """The different texts that ``count`` edits of each of ``kinds`` make of ``text``, the same wherever it is met."""
+    start = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+    rng = np.random.default_rng(start + seed)
+    edited = [edit(text, kind, rng) for kind in kinds for _ in range(count)]
+    return sorted({version for version in edited if version is not None})
 
 
 def _side(text: str, claims: list[LocatedClaim], rng: np.random.Generator) -> str | None:

@@ -18,9 +18,8 @@ from curate.errors import RunError
 from filters.banks import digests
 from filters.judges.faults import FAULTS, ON_CLEAN, ON_POOL, Faults, exchange, holdout_error
 from filters.judges.judges import Judges
-from filters.judges.posterior import Posterior
 from filters.judges.spaces import ImageSpace, Rows, TextSpace
-from filters.judges.stack import Floats, Index, Linear, wrong_texts
+from filters.judges.stack import Floats, Index, Linear, Posterior, wrong_texts
 from filters.judges.study import COLUMNS, Memory
 
 FOLDS = 4

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load as load_bytes
 from safetensors.numpy import load_file, save_file
 from safetensors.numpy import save as save_bytes
 
-from curate.errors import RecipeError
 from filters.banks import JUDGES, digests, without_rows
 from filters.judges.fit import FOLDS, Panel
 from filters.judges.judges import Judges
+from filters.method import reading
 
 _ARRAYS, _VALUES = JUDGES, "judges.json"
 
@@ -34,16 +33,10 @@ def save(panel: Panel, folder: Path) -> None:
 
 def load(folder: Path) -> Panel:
     """The panel in ``folder``; RecipeError where a file is missing, damaged or of other shapes."""
-    try:
+    with reading(folder / _ARRAYS):
         arrays = load_file(folder / _ARRAYS)
-        values = json.loads((folder / _VALUES).read_text("utf-8"))
-        for fold in range(FOLDS):  # rows had no names once
-            arrays.setdefault(f"judges.{fold}.names", np.zeros(0, np.uint64))
-        panel: Panel = _unpack(Panel, "", arrays, values)
+        panel: Panel = _unpack(Panel, "", arrays, json.loads((folder / _VALUES).read_text("utf-8")))
         _check(panel)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        problem = f"cannot be read ({type(error).__name__})"
-        raise RecipeError(str(folder / _ARRAYS), problem, "train the filter again") from None
     return panel
 
 

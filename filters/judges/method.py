@@ -13,30 +13,44 @@ keys and patients: a record is compared with its patient's others among them (`f
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
 from filters.banks import digests
 from filters.judges import fit as fitting
 from filters.judges import folder as files
-from filters.judges import towers as frozen
-from filters.method import UNCALIBRATED, Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
+from filters.judges.spaces import Rows
+from filters.method import (
+    UNCALIBRATED,
+    Batch,
+    Progress,
+    Records,
+    Scores,
+    TrainingSet,
+    load_method,
+    read_card,
+    write_card,
+)
 from filters.methods.two_towers import Towers
 from filters.registry import JudgesRules as Rules
 from filters.registry import require_towers
+from filters.score import Needs, prepare
+from filters.towers import lit
+from filters.towers.model import TOWERS, Filter, bring_towers, pick_device
 
-_OWN = "towers"  # a folder within the filter's: those that the recipe brings
+PACKAGED = "packaged"
+_BATCH = 64
 
 
 def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
     """Fit the judges on the clean set where it is declared, else on the pool; RunError where there is too little."""
     clean, pool = data.clean.sorted(), data.pool.sorted()
     known_right = data.declared or not len(pool)
-    reference = _some(clean if known_right else pool, rules.max_pairs)
+    reference = (clean if known_right else pool).at_most(rules.max_pairs)
     encoder = _encoder(out, rules)
     towers = _towers(out, encoder, rules.device)
     looked_at = _features(towers, pool)
@@ -52,26 +66,19 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     return metrics
 
 
-def _some(records: Records, most: int) -> Records:
-    """At most ``most`` of them, spread evenly over their keys, which are in no order that means anything."""
-    if len(records) <= most:
-        return records
-    return records.take(np.linspace(0, len(records) - 1, most).astype(np.int64))
-
-
 def _encoder(out: Path, rules: Rules) -> str:
     """Whose towers are read: those in ``out``, which the recipe brought, or the packaged ones; RecipeError without."""
     if rules.encoder is not None:
         read_card(Path(rules.encoder))
-        shutil.copytree(rules.encoder, out / _OWN, ignore=shutil.ignore_patterns("bank.*"))
-        return _OWN
+        bring_towers(Path(rules.encoder), out)
+        return TOWERS
     require_towers(rules)
-    return frozen.PACKAGED
+    return PACKAGED
 
 
 def _features(towers: Towers, records: Records) -> fitting.PairFeatures:
     """The pairs whose image decodes, as the towers see them."""
-    images, sentences, valid = frozen.features(towers, records)
+    images, sentences, valid = features(towers, records)
     whole = fitting.PairFeatures(records.keys, records.groups, images, sentences, records.texts)
     return whole.take(valid)
 
@@ -91,7 +98,31 @@ def load(folder: Path, device: str = "auto") -> JudgesMethod:
 
 
 def _towers(folder: Path, encoder: str, device: str) -> Towers:
-    return frozen.open_towers(str(folder / _OWN) if encoder == _OWN else encoder, device)
+    return open_towers(str(folder / TOWERS) if encoder == TOWERS else encoder, device)
+
+
+def open_towers(encoder: str, device: str) -> Towers:
+    """The towers in the folder ``encoder``, or `PACKAGED` ones without heads; RecipeError where they are not there."""
+    if encoder != PACKAGED:
+        found = load_method(Path(encoder), device)
+        if not isinstance(found, Towers):
+            raise RecipeError(
+                "filter.encoder", f"{encoder} holds no two towers", "a folder of clip, dfn, siglip or eva"
+            )
+        return found
+    model, tokenizer = lit.create()
+    model.image_head, model.text_head = torch.nn.Sequential(), torch.nn.Sequential()  # the features themselves
+    return Towers(Filter(model, tokenizer, model.config, {}, pick_device(device)), None)
+
+
+def features(towers: Towers, records: Records) -> tuple[Rows, Rows, NDArray[np.bool_]]:
+    """(images float32[n, f], texts float32[n, g], bool[n]: the image decoded), unit rows; NaN where it did not."""
+    needs = Needs(towers.sides, towers.native)
+    rows = [towers.embed(b) for b in prepare(records.images, records.texts, needs, _BATCH)]
+    if not rows:
+        return np.zeros((0, 1), np.float32), np.zeros((0, 1), np.float32), np.zeros(0, np.bool_)
+    left, right = (np.concatenate(part) for part in zip(*rows, strict=True))
+    return left, right, np.isfinite(left[:, 0])
 
 
 class JudgesMethod:

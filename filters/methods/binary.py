@@ -7,9 +7,6 @@ frozen embeddings of image and text and their product.
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,24 +16,21 @@ from numpy.typing import NDArray
 
 from curate.errors import RecipeError, RunError
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, checkpoint_hash, read_card, write_card
-from filters.methods.blip import files
 from filters.metrics import auroc
 from filters.registry import BinaryRules as Rules
+from filters.rules import FilterTrainingRules
 from filters.towers import preprocess
 from filters.towers.blocks import Blocks
-from filters.towers.model import Filter, load_filter, pick_device
-from filters.towers.weights import read_folder
-from filters.training.batches import hold_out
+from filters.towers.model import TOWERS, Filter, bring_towers, open_towers
+from filters.towers.weights import fill, read_folder, write_state
 from filters.training.curve import write_epochs
-from filters.training.determinism import determinism
-from filters.training.distributed import DistributedContext
+from filters.training.distributed import DistributedContext, determinism
 from filters.training.filter import train_filter
 from filters.training.loop import Course, Trainer, epoch_steps, train_epochs
 from filters.training.objectives.protocol import DeviceBatch, Features, Objective
-from filters.training.rules import FilterTrainingRules
+from filters.training.plan import hold_out
 
 LEAST = 8  # clean and pool pairs, each, below which nothing is learned
-_TOWERS = "towers"  # prefix of the embedding filter's files
 
 
 class Classifier(torch.nn.Module):
@@ -91,16 +85,12 @@ class Binary:
         return {"": out}
 
 
-@torch.inference_mode()
 def features(towers: Filter, blocks: Blocks, pixels: torch.Tensor, texts: list[str]) -> NDArray[np.float32]:
     """float32[n, 3 d]: the unit vectors of image and text, and their product times d, whose mean is the cosine."""
     left = blocks(towers.encode_images, pixels)
     ids = torch.from_numpy(np.asarray(towers.tokenizer(texts), np.int64))
     lengths = towers.lengths(ids.to(towers.device)).cpu()
-    right = np.empty_like(left)
-    for length in torch.unique(lengths):
-        mine = lengths == length
-        right[mine.numpy()] = blocks(towers.encode_ids, ids[mine])
+    right = blocks.by_length(towers.encode_ids, lengths, ids).cpu().numpy()
     return np.concatenate([left, right, left * right * left.shape[1]], axis=1)
 
 
@@ -114,13 +104,13 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
         found = f"{len(data_.clean)} clean and {len(data_.pool)} pool pairs"
         raise RunError(f"{found}: the binary filter tells one from the other and needs {LEAST} of each")
     out.mkdir(parents=True, exist_ok=True)
-    clean, pool = data_.clean.sorted(), _some(data_.pool.sorted(), round(rules.share * len(data_.clean)))
+    clean, pool = data_.clean.sorted(), data_.pool.at_most(round(rules.share * len(data_.clean)))
     towers = _encoder(rules, clean, pool, out)
     with determinism(rules.seed, rules.threads):
         rows = [_rows(towers, records) for records in (clean, pool)]
         classifier = Classifier(rows[0][0].shape[1], rules.hidden)
         metrics = _fit(classifier, rows, rules, out, progress)
-    files.save_weights(classifier.state_dict(), out / "model.safetensors")
+    write_state(classifier.state_dict(), out / "model.safetensors")
     public = replace(rules, encoder=checkpoint_hash(rules.encoder))
     write_card(out, "binary", public, data_, metrics, preprocessing=towers.preprocessing)
     return metrics
@@ -131,43 +121,23 @@ def load(folder: Path, device: str = "auto") -> Binary:
     hidden = read_card(folder).get("rules", {}).get("hidden")
     if not isinstance(hidden, int):
         raise RecipeError("filter", f"{folder.name}/card.json says no rules.hidden", "train the filter again")
-    towers = _unpack(folder, pick_device(device))
+    towers = open_towers(folder, device)
     width = 3 * int(towers.config["embed_dim"])
     classifier = Classifier(width, hidden)
-    files.fill(classifier, read_folder(folder), f"{folder.name}/model.safetensors", {})
+    fill(classifier, read_folder(folder), f"{folder.name}/model.safetensors")
     return Binary(towers, classifier)
 
 
-def _some(pool: Records, most: int) -> Records:
-    """At most ``most`` of the pool, drawn by the hash of their keys."""
-    drawn = sorted(range(len(pool)), key=lambda i: hashlib.sha256(pool.keys[i].encode()).digest())
-    return pool.take(sorted(drawn[:most]))
-
-
 def _encoder(rules: Rules, clean: Records, pool: Records, out: Path) -> Filter:
-    """The towers, copied into the filter's folder file by file under a prefix."""
-    with tempfile.TemporaryDirectory(prefix=".towers-", dir=out) as temporary:
-        source = Path(rules.encoder) if rules.encoder else Path(temporary)
-        if rules.encoder is None:
-            how = FilterTrainingRules(seed=rules.seed, threads=rules.threads, device=rules.device)
-            train_filter(clean.images + pool.images, clean.texts + pool.texts, clean.groups + pool.groups, source, how)
-        found = load_filter(source, rules.device)
-        for path in sorted(source.iterdir()):
-            if path.name in ("model.safetensors", "config.json", "card.json", "tokenizer.json"):
-                shutil.copyfile(path, out / f"{_TOWERS}.{path.name}")
-    return found
-
-
-def _unpack(folder: Path, device: str) -> Filter:
-    """`load_filter` of the prefixed files, which it wants in a folder of their own."""
-    with tempfile.TemporaryDirectory() as temporary:
-        for path in folder.glob(f"{_TOWERS}.*"):
-            (Path(temporary) / path.name.removeprefix(f"{_TOWERS}.")).symlink_to(path.resolve())
-        try:
-            return load_filter(Path(temporary), device)
-        except RecipeError as error:
-            problem = error.problem.replace(temporary, str(folder))
-            raise RecipeError(error.field, f"{folder.name}/{_TOWERS}.*: {problem}", error.fix) from None
+    """The towers, copied into the filter's folder, or trained there."""
+    if rules.encoder is not None:
+        read_card(Path(rules.encoder))
+        bring_towers(Path(rules.encoder), out)
+    else:
+        how = FilterTrainingRules(seed=rules.seed, threads=rules.threads, device=rules.device)
+        both = (clean.images + pool.images, clean.texts + pool.texts, clean.groups + pool.groups)
+        train_filter(*both, out / TOWERS, how)
+    return open_towers(out, rules.device)
 
 
 def _rows(towers: Filter, records: Records) -> tuple[torch.Tensor, list[str]]:

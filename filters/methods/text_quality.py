@@ -22,13 +22,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from curate.errors import RecipeError, RunError
+from curate.errors import RunError
 from filters.findings import extract
 from filters.findings.lexicon import lexicon
-from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
+from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, reading, write_card
 from filters.registry import TextQualityRules as Rules
 
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
@@ -103,22 +102,14 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
 def load(folder: Path, device: str = "auto") -> TextQuality:
     """The filter `train` wrote; RecipeError where the folder is another's or damaged."""
     card = read_card(folder)
-    try:
+    with reading(folder / "tables.safetensors"):
         found = load_file(folder / "tables.safetensors")
-        tables = Tables(
-            found["sentences"].view(np.uint64),
-            found["sentence_share"],
-            found["words"].view(np.uint64),
-            found["word_share"],
-            int(card["groups"]),
-        )
+        sentences, words = (found[name].view(np.uint64) for name in ("sentences", "words"))
+        tables = Tables(sentences, found["sentence_share"], words, found["word_share"], int(card["groups"]))
         scale = np.array([card["scale"][name] for name in _PARTS], np.float64)
-        for keys, share in ((tables.sentences, tables.sentence_share), (tables.words, tables.word_share)):
+        for keys, share in ((sentences, tables.sentence_share), (words, tables.word_share)):
             if keys.ndim != 1 or keys.shape != share.shape or not np.isfinite(share).all():
                 raise ValueError
-    except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
-        problem = f"{folder}: card.json and tables.safetensors are no text_quality filter ({type(error).__name__})"
-        raise RecipeError("filter", problem, "train it again") from None
     return TextQuality(tables, scale)
 
 

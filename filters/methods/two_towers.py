@@ -12,7 +12,6 @@ One trained or loaded pair of towers gives several scores:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,25 +22,24 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from curate.errors import RecipeError
 from filters.banks import digests
-from filters.findings import EDITS, edit
-from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
+from filters.findings import EDITS, versions
+from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, reading, write_card
 from filters.registry import SCORING
 from filters.registry import TowersRules as Rules
+from filters.rules import FilterTrainingRules
 from filters.score import Needs, prepare
 from filters.towers.blocks import Blocks, Precision, compile_towers, lower, to_device
 from filters.towers.model import Filter, load_filter
 from filters.training.filter import train_filter
-from filters.training.rules import FilterTrainingRules
 
 _BANK = "bank.safetensors"
 _EMBEDDINGS = ("image_embedding", "text_embedding")
 
 _NATIVE = 16  # images of their own aspect encoded at a time
+_KINDS = tuple(kind for kind in EDITS if kind != "severity")
 _EDITS = 3  # edited versions a text is held against, of each kind that applies
 _TEXTS = {"cpu": 4, "cuda": 64}  # texts encoded at a time: those of a batch that are of one length are few
 
@@ -76,8 +74,7 @@ def _begun(pool: Records, rules: Rules) -> Iterator[FilterTrainingRules]:
 
 
 def _write_bank(out: Path, found: Filter, clean: Records, most: int) -> None:
-    order = sorted(range(len(clean)), key=lambda i: hashlib.sha256(clean.images[i] + clean.texts[i].encode()).digest())
-    chosen, towers = clean.take(sorted(order[:most])), Towers(found, None)
+    chosen, towers = clean.at_most(most), Towers(found, None)
     needs = Needs(towers.sides, towers.native)
     rows = [towers.embed(b) for b in prepare(chosen.images, chosen.texts, needs, 64)]
     valid = np.concatenate([np.isfinite(left[:, 0]) for left, _ in rows])
@@ -94,24 +91,16 @@ def load(folder: Path, device: str = "auto", **scoring: Any) -> Towers:
     found, path = load_filter(folder, device), folder / _BANK
     trained_with = read_card(folder).get("rules", {})
     chosen = {name: trained_with[name] for name in ("embeddings", *SCORING) if name in trained_with}
-    if "bank" in trained_with and "margin" not in trained_with:
-        chosen["margin"] = True  # towers from before it was a choice: a mixture may have learned from it
     chosen |= scoring
     if not path.exists():
         return Towers(found, None, **chosen)
-    try:
+    with reading(path):
         bank = load_file(path)
         images, texts = (np.asarray(bank[name], np.float32) for name in ("images", "texts"))
-        if (
-            images.shape != texts.shape
-            or images.ndim != 2
-            or images.shape[1] != found.config.get("embed_dim", images.shape[1])
-        ):
+        width = found.config.get("embed_dim", images.shape[-1])
+        finite = np.isfinite(images).all() and np.isfinite(texts).all()
+        if images.shape != texts.shape or images.ndim != 2 or images.shape[1] != width or not finite:
             raise ValueError
-        if not (np.isfinite(images).all() and np.isfinite(texts).all()):
-            raise ValueError
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise RecipeError(str(path), f"cannot be read ({type(error).__name__})", "train the filter again") from None
     return Towers(found, (images, texts), **chosen)
 
 
@@ -195,19 +184,14 @@ class Towers:
             return torch.zeros((0, 0))
         ids = torch.from_numpy(self.filter.tokenizer(texts))
         lengths = self.filter.lengths(ids).cpu()
-        kind, device = self.blocks.kind, self.filter.device
-        size = max(_TEXTS[kind], rows // 8 if kind == "cuda" else 0)
-        parts, places = [], []
-        for length in torch.unique(lengths):
-            mine = torch.nonzero(lengths == length)[:, 0]
-            parts.append(self.blocks.encoded(lambda i: self.filter.encode_ids(to_device(i, device)), ids[mine], size))
-            places.append(mine)
-        return torch.cat(parts)[torch.argsort(torch.cat(places)).to(device)]
+        device = self.filter.device
+        size = max(_TEXTS[self.blocks.kind], rows // 8 if self.blocks.kind == "cuda" else 0)
+        return self.blocks.by_length(lambda i: self.filter.encode_ids(to_device(i, device)), lengths, ids, size)
 
     def _best_edit(self, texts: list[str], left: NDArray[np.float32]) -> NDArray[np.float32]:
         """The largest cosine of an image with an edited version of its text; where no edit applies, the text's
         nearest other of the bank's, or 0."""
-        edited = [(i, version) for i, text in enumerate(texts) for version in _edits(text)]
+        edited = [(i, version) for i, text in enumerate(texts) for version in versions(text, _KINDS, _EDITS)]
         best = np.full(len(texts), -np.inf, np.float32)
         if edited:
             rows = [i for i, _ in edited]
@@ -219,14 +203,6 @@ class Towers:
             best[none] = 0.0 if self.bank is None else (left[none] @ self.bank[1].T).mean(axis=1)
         best[np.isnan(left[:, 0])] = np.nan
         return best
-
-
-def _edits(text: str) -> list[str]:
-    """Edited versions of a text, the same ones wherever it is met."""
-    seed = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
-    rng = np.random.default_rng(seed)
-    found = [edit(text, kind, rng) for kind in EDITS if kind != "severity" for _ in range(_EDITS)]
-    return sorted({version for version in found if version is not None and version != text})
 
 
 def _usual(rows: NDArray[np.float32], bank: NDArray[np.float32], scale: float) -> NDArray[np.float32]:

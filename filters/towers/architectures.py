@@ -20,10 +20,12 @@ import torch
 from curate.errors import RecipeError
 from filters.towers.hub import fetch_folder, fetch_tag, find_weights, is_hub_name
 from filters.towers.openclip import open_clip
-from filters.towers.text_configs import TEXT_TOWERS
-from filters.towers.weights import is_script, read_object, read_state
+from filters.towers.weights import check_finite, first_misfit, is_script, read_object, read_state
 
 CONFIGS = Path(__file__).parent / "configs"
+_KNOWN = json.loads((Path(__file__).parent / "text_towers.json").read_text("utf-8"))
+# configurations of text towers by the name in ``text_cfg.hf_model_name``: a kilobyte that would need a hub
+TEXT_TOWERS = {name: {**_KNOWN["shapes"][shape], **more} for name, (shape, more) in _KNOWN["names"].items()}
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -122,7 +124,7 @@ def _parse(path: Path) -> Config:
 
 def _with_text_tower(config: Config, folder: Path) -> Config:
     """``config`` with the transformers config of its ``hf_model_name`` embedded: from a local folder, else from
-    `filters.towers.text_configs`. Any other name is left as it is."""
+    `TEXT_TOWERS`. Any other name is left as it is."""
     text = config["text_cfg"]
     if "hf_model_name" not in text or "hf_config" in text:
         return config
@@ -246,15 +248,6 @@ def load_weights(model: torch.nn.Module, path: Path, arch: str) -> None:
         else:
             open_clip.factory.load_checkpoint(model, str(path), strict=True, weights_only=True)
     except (RuntimeError, AssertionError, KeyError, AttributeError, IndexError, ValueError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        detail = lines[1] if len(lines) > 1 else (lines or [type(error).__name__])[0]
-        raise RecipeError(
-            "filter.checkpoint", f"{path.name} does not fit {arch}: {detail[:300]}", "name its own arch"
-        ) from None
+        problem = f"{path.name} does not fit {arch}: {first_misfit(error)}"
+        raise RecipeError("filter.checkpoint", problem, "name its own arch") from None
     check_finite(model, path.name)
-
-
-def check_finite(model: torch.nn.Module, name: str) -> None:
-    """RecipeError where weights are NaN or infinite."""
-    if not all(torch.isfinite(t).all() for t in model.state_dict().values() if t.is_floating_point()):
-        raise RecipeError("filter.checkpoint", f"{name} holds NaN or infinite weights", "use another checkpoint")

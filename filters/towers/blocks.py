@@ -67,16 +67,32 @@ class Blocks:
             done += len(part)
         return torch.cat(parts)
 
+    def by_length(
+        self,
+        encode: Callable[[torch.Tensor], torch.Tensor],
+        lengths: torch.Tensor,
+        rows: torch.Tensor,
+        size: int | None = None,
+    ) -> torch.Tensor:
+        """`encoded`, of n ``rows`` of which texts of one length (``lengths`` int64[n]) go together, so that each is cut
+        by its own and no row's result depends on its neighbours' texts."""
+        parts, places = [], []
+        for length in torch.unique(lengths):
+            mine = torch.nonzero(lengths == length)[:, 0]
+            parts.append(self.encoded(encode, rows[mine], size))
+            places.append(mine)
+        return torch.cat(parts)[torch.argsort(torch.cat(places)).to(self.device)]
+
     def autocast(self) -> torch.autocast:
         """The context its blocks are encoded in."""
         return torch.autocast(self.kind, torch.bfloat16, enabled=self._bf16)
 
 
-def to_device(rows: torch.Tensor, device: str) -> torch.Tensor:
+def to_device(rows: torch.Tensor, device: str | torch.device) -> torch.Tensor:
     """``rows`` in plain order on ``device``; to a GPU from pinned memory, beside what it computes."""
-    if device.startswith("cuda"):
-        return rows.pin_memory().to(device, non_blocking=True).contiguous()
-    return rows.to(device).contiguous()
+    if rows.device.type == "cpu" and torch.device(device).type == "cuda" and not rows.is_pinned():
+        rows = rows.pin_memory()
+    return rows.to(device, non_blocking=True).contiguous()
 
 
 def lower(model: torch.nn.Module) -> None:

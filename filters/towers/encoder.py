@@ -12,9 +12,8 @@ import torch
 
 from curate.errors import RecipeError
 from filters.towers.architectures import Config, stock_tokenizer
-from filters.towers.clip_tokens import faster
 from filters.towers.preprocess import Pixels
-from filters.towers.tokenizer import TextTokenizer
+from filters.towers.tokenizer import TextTokenizer, faster
 
 # texts are cut to the first of these that holds them, else kept whole: few shapes, little waste
 _LENGTHS = (16, 32, 48, 64)
@@ -90,7 +89,10 @@ class Filter:
         self._scale = 1 / (torch.tensor(self.preprocessing["std"], device=device).reshape(shape) * 255)
 
     def scaled(self, pixels: torch.Tensor) -> torch.Tensor:
-        """float32[n, 3, side, side] as the model reads it, of uint8[n, c, side, side], c being 1 (grey) or 3 (RGB)."""
+        """float32[n, 3, side, side] as the model reads it, of uint8[n, c, side, side], c being 1 (grey) or 3 (RGB).
+        Cached features float32[n, f] of a frozen tower stay as they are."""
+        if pixels.ndim == 2:
+            return pixels.to(self.device)
         return (pixels.to(self.device).float() - self._mean) * self._scale  # grey becomes three channels here
 
     def encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -135,7 +137,8 @@ def image_rows(model: Any, x: torch.Tensor) -> torch.Tensor:
 
 def text_rows(model: Any, ids: torch.Tensor) -> torch.Tensor:
     """Unit rows float32[n, d] of int64[n, context_length] on the model's device, cut to what the batch needs."""
-    length = int(_lengths(model, ids).max()) if len(ids) else ids.shape[1]
+    whole = ids.is_floating_point() or not len(ids)  # cached features of a frozen tower
+    length = ids.shape[1] if whole else int(_lengths(model, ids).max())
     short = length < ids.shape[1] and _is_causal(model)
     encoded = _encode_short(model, ids[:, :length]) if short else model.encode_text(ids[:, :length])
     return torch.nn.functional.normalize(encoded.float(), dim=-1)

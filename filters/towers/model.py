@@ -1,32 +1,40 @@
-"""Create a Filter, write its folder and read it.
+"""Create a Filter, write its folder and read it, whatever its layout.
 
 The folder holds ``model.safetensors``, ``config.json`` (open_clip's model config), ``tokenizer.json`` and what else the
 tokenizer needs, ``card.json`` (what it was trained on and how, its metrics, its preprocessing). Models that are not
-open_clip's (`filters.towers.layouts`) write their own ``config.json``. The folder's hash names the filter.
+open_clip's write their own ``config.json``. The folder's hash names the filter.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from curate.errors import RecipeError
-from filters.towers import lit, openai
+from filters.rules import AUTO, ModelRules
+from filters.towers import lit
 from filters.towers.architectures import Config, Source, build, load_weights, read_config, read_source, tokenizer_files
 from filters.towers.encoder import Filter as Filter
 from filters.towers.encoder import OwnFolder
 from filters.towers.encoder import StockTokenizer as StockTokenizer
-from filters.towers.hub import fetch_folder, is_hub_name
-from filters.towers.layouts import check_folder, is_open_clip, load_own, own_config
+from filters.towers.hub import OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS, fetch_folder, is_hub_name
+from filters.towers.medclip import load_medclip, medclip_config
 from filters.towers.tokenizer import TextTokenizer, WordPiece, train_wordpiece
-from filters.training.rules import AUTO, ModelRules
+from filters.towers.transformers_folder import read_model_config
+from filters.towers.transformers_models import MODEL_TYPES, load_transformers
+from filters.towers.weights import is_script, read_architecture, write_object, write_state
 
+TOWERS = "towers"  # a folder within the folder of a filter that looks through another's
+_READERS = {  # models without two towers: the recipe setting that loads them
+    "blip": "method: blip, with checkpoint: this folder",
+    "blip-2": "method: blip2, with encoder: this folder",
+}
 _SIGLIP_SCALE, _SIGLIP_BIAS = math.log(10), -10.0  # Zhai et al. 2023, section 3.2
 
 
@@ -80,9 +88,9 @@ def _source(rules: ModelRules, start: Path | None) -> Source:
         return read_source(rules.arch)
     if start.is_dir():
         return read_source(str(start))
-    archive = openai.is_archive(start)
+    archive = is_script(start)
     if rules.arch == AUTO:
-        return Source(openai.read_architecture(start), {}, start)
+        return Source(read_architecture(start), {}, start)
     source = read_source(rules.arch)
     config = source.config | {"quick_gelu": True} if archive else source.config  # only OpenAI's are such archives
     return Source(config, source.files, start)
@@ -112,7 +120,7 @@ def _check_own(rules: ModelRules, start: Path | None) -> None:
     folder = start is not None and start.is_dir()
     if start is not None and folder:
         check_folder(start)
-    if rules.arch == AUTO and not folder and not openai.is_archive(start):
+    if rules.arch == AUTO and not folder and not is_script(start):
         problem = "auto reads the checkpoint's folder, and there is none"
         raise RecipeError("filter.arch", problem, "checkpoint: a folder, or a TorchScript archive of OpenAI's CLIP")
     if folder and rules.arch != AUTO:
@@ -173,20 +181,14 @@ def save_filter(model: Filter, folder: Path, card: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in getattr(model.tokenizer, "files", {}).items():
         (folder / name).write_bytes(content)
-    if isinstance(model.tokenizer, WordPiece):
+    if isinstance(model.tokenizer, WordPiece) and not isinstance(model.model, lit.LitModel):  # its package has it
         model.tokenizer.save(folder / "tokenizer.json")
     if isinstance(model.model, OwnFolder):
         model.model.save(folder)
     else:
-        weights = {k: v.detach().cpu().contiguous().clone() for k, v in model.model.state_dict().items()}
-        save_file(weights, folder / "model.safetensors")
-        write_json(folder / "config.json", model.config)
-    write_json(folder / "card.json", card)
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Sorted, indented, no NaN: equal content gives equal bytes."""
-    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", "utf-8")
+        write_state(model.model.state_dict(), folder / "model.safetensors")
+        write_object(folder / "config.json", model.config)
+    write_object(folder / "card.json", card)
 
 
 def load_filter(folder: Path, device: str = "auto") -> Filter:
@@ -217,6 +219,57 @@ def load_filter(folder: Path, device: str = "auto") -> Filter:
 def _folder_config(folder: Path) -> Config:
     """config.json of a filter's folder, of whatever kind."""
     return own_config(folder) or read_config(str(folder / "config.json"))
+
+
+def bring_towers(source: Path, out: Path) -> None:
+    """Copy the filter's folder ``source`` into ``out``, that of a filter that looks through its towers."""
+    shutil.copytree(source, out / TOWERS, ignore=shutil.ignore_patterns("bank.*"))
+
+
+def open_towers(folder: Path, device: str = "auto") -> Filter:
+    """The towers that `bring_towers` left in ``folder``; errors as `load_filter`."""
+    try:
+        return load_filter(folder / TOWERS, device)
+    except RecipeError as error:
+        raise RecipeError(error.field, f"{folder.name}/{TOWERS}: {error.problem}", error.fix) from None
+
+
+def is_open_clip(folder: Path) -> bool:
+    """Whether ``folder`` is in open_clip's layout. One that holds both open_clip's and transformers' files, as LAION's
+    on the hub do, is as long as it holds open_clip's weights."""
+    if not (folder / OPEN_CLIP_CONFIG).is_file():
+        return False
+    config = read_model_config(folder) or {}
+    return config.get("model_type") not in MODEL_TYPES or any((folder / n).is_file() for n in OPEN_CLIP_WEIGHTS)
+
+
+def own_config(folder: Path) -> dict[str, Any] | None:
+    """The configuration of a model that is not open_clip's; None where ``folder`` holds none that `load_own` reads."""
+    config = read_model_config(folder)
+    if config is not None and config["model_type"] in MODEL_TYPES:
+        return config
+    return lit.read(folder) or medclip_config(folder)
+
+
+def load_own(folder: Path) -> tuple[Any, TextTokenizer]:
+    """The model and the tokenizer of a folder that has an `own_config`; RecipeError where a part does not fit."""
+    if (own_config(folder) or {}).get("model_type") in MODEL_TYPES:
+        return load_transformers(folder)
+    return load_medclip(folder) if lit.read(folder) is None else lit.load(folder)
+
+
+def check_folder(folder: Path) -> None:
+    """RecipeError with the supported layouts where ``folder`` has none of them."""
+    if is_open_clip(folder) or own_config(folder) is not None:
+        return
+    config = read_model_config(folder)
+    kind = "" if config is None else f"; its config.json is of {config['model_type']!r}"
+    problem = (
+        f"{folder} is neither a filter's folder nor one of open_clip's, of transformers' CLIP or SigLIP, or"
+        f" of MedCLIP's layout{kind}"
+    )
+    fix = "card.json, open_clip_config.json or config.json in it, and the weights"
+    raise RecipeError("filter.checkpoint", problem, _READERS.get("" if config is None else config["model_type"], fix))
 
 
 def pick_device(device: str) -> str:

@@ -6,7 +6,6 @@ names that older versions gave them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,52 +17,45 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 
 from curate.errors import RecipeError
-from filters.towers.architectures import TOKENIZER_FILES, check_finite
+from filters.towers.architectures import TOKENIZER_FILES
 from filters.towers.torchvision_ops import ensure
-from filters.towers.weights import State, read_folder, read_object
+from filters.towers.weights import State, check_finite, read_folder, read_object, write_object
 
+CLIP_MEAN, CLIP_STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 _CLIP_WORDS = 49408  # of CLIP's byte-pair vocabulary, which open_clip has with it
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What `filters.towers.encoder.Filter` asks of a vision tower."""
+    """What `filters.towers.encoder.Filter` asks of a vision tower; mean and deviation of pixels in 0..1."""
 
     image_size: int
     image_mean: list[float]
     image_std: list[float]
 
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Normalised float32[n, 3, h, w] of uint8 or float [n, 1 or 3, h, w] in 0..255, on the device it is on."""
+        statistics = torch.tensor([self.image_mean, self.image_std], device=pixels.device) * 255
+        mean, std = statistics.reshape(2, 1, 3, 1, 1)
+        return torch.as_tensor((pixels.float() - mean) / std)
 
-class TransformersModel(torch.nn.Module):
-    """A model of transformers with two towers as `filters.towers.encoder.Filter` asks it; ``preprocessor`` is
-    preprocessor_config.json's content, ``mean`` and ``std`` the pixels' where it says none."""
+    def write(self, folder: Path) -> None:
+        """preprocessor_config.json, in transformers' words where it has them."""
+        content = {
+            "image_mean": self.image_mean,
+            "image_std": self.image_std,
+            "size": {"height": self.image_size, "width": self.image_size},
+            "do_rescale": True,
+            "rescale_factor": 1 / 255,
+            "radsift_geometry": "longest side resized, padded with 0; 16 bit: least to greatest value",
+        }
+        write_object(folder / "preprocessor_config.json", content)
 
-    def __init__(
-        self, model: Any, preprocessor: dict[str, Any], side: int, mean: Sequence[float], std: Sequence[float]
-    ) -> None:
-        super().__init__()
-        self.inner, self.preprocessor = model, preprocessor
-        self.config: dict[str, Any] = model.config.to_dict()
-        mean, std = preprocessor.get("image_mean") or mean, preprocessor.get("image_std") or std
-        self.visual = Picture(side, list(mean), list(std))
-
-    @property
-    def logit_scale(self) -> torch.nn.Parameter:
-        """float32[] or [1], the logarithm of t."""
-        scale: torch.nn.Parameter = self.inner.logit_scale
-        return scale
-
-    def image_tokens(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(embedding float[n, d], tokens float[n, m, width]) of normalised float[n, 3, side, side]."""
-        raise NotImplementedError
-
-    def encode_image(self, x: torch.Tensor) -> torch.Tensor:
-        """Rows float[n, d], not yet of unit length."""
-        return self.image_tokens(x)[0]
-
-    def save(self, folder: Path) -> None:
-        """transformers' layout: config.json, model.safetensors, preprocessor_config.json."""
-        save_model(self.inner, self.preprocessor, folder)
+    @classmethod
+    def read(cls, folder: Path | None, side: int) -> Picture:
+        """Of the folder's preprocessor_config.json; CLIP's statistics where it says none."""
+        content = {} if folder is None else read_preprocessor(folder)
+        return cls(side, list(content.get("image_mean", CLIP_MEAN)), list(content.get("image_std", CLIP_STD)))
 
 
 def read_model_config(folder: Path) -> dict[str, Any] | None:
@@ -72,24 +64,38 @@ def read_model_config(folder: Path) -> dict[str, Any] | None:
     return config if config is not None and isinstance(config.get("model_type"), str) else None
 
 
-def load_model(kind: Any, folder: Path) -> Any:
-    """transformers' model of class ``kind`` with the folder's configuration and weights, in float32 on the CPU.
-
-    RecipeError where a part is missing or damaged, holds code, or the weights are of another architecture.
-    """
-    model_config = read_model_config(folder) or {}
-    arguments = {k: v for k, v in model_config.items() if k not in ("architectures", "torch_dtype", "dtype")}
+def read_config(kind: Any, folder: Path, name: str = "config.json") -> Any:
+    """transformers' configuration of class ``kind``; RecipeError naming the file where it is another model's, or
+    none."""
+    where, wanted = f"{folder.name}/{name}", str(kind.model_type)
+    if (content := read_object(folder / name)) is None:
+        problem = f"cannot read {name} of {folder.name}"
+        raise RecipeError("filter.checkpoint", problem, "a folder transformers' save_pretrained wrote")
+    if content.get("model_type") != wanted:
+        problem = f"{where} is of {content.get('model_type', 'no model')}"
+        raise RecipeError("filter.checkpoint", problem, f"a checkpoint of {wanted}")
+    arguments = {k: v for k, v in content.items() if k not in ("architectures", "torch_dtype", "dtype")}
     try:
         with quiet():
-            config = kind.config_class.from_dict(arguments)
+            return kind.from_dict(arguments)
     except (TypeError, ValueError, KeyError, StrictDataclassError) as error:
-        problem = f"{folder.name}/config.json: {str(error).splitlines()[0][:200]}"
+        problem = f"{where}: {str(error).splitlines()[0][:200]}"
         raise RecipeError("filter.checkpoint", problem, "the config.json that came with the weights") from None
-    return fill_model(kind, config, read_folder(folder), folder)
 
 
-def fill_model(kind: Any, config: Any, state: State, folder: Path) -> Any:
-    """``state`` in a model of class ``kind``, all of the model's weights; RecipeError names one that does not fit."""
+def load_model(kind: Any, folder: Path, name: str = "model") -> Any:
+    """transformers' model of class ``kind`` with the folder's configuration and weights, in float32 on the CPU: of
+    config.json and model.safetensors, or of the files called ``name``.
+
+    RecipeError where a part is missing or damaged, holds code, or is of another architecture.
+    """
+    config = read_config(kind.config_class, folder, "config.json" if name == "model" else f"{name}_config.json")
+    return fill_model(kind, config, read_folder(folder, name), folder)
+
+
+def fill_model(kind: Any, config: Any, state: State, folder: Path, **more: Any) -> Any:
+    """``state`` in a model of class ``kind``, made with ``more``: all of the model's weights, or RecipeError names one
+    that does not fit."""
     try:
         with quiet():
             model, loading_info = kind.from_pretrained(
@@ -99,6 +105,7 @@ def fill_model(kind: Any, config: Any, state: State, folder: Path) -> Any:
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # they are named below
                 dtype=torch.float32,
+                **more,
             )
     except (OSError, ValueError, RuntimeError, KeyError, AttributeError, ZeroDivisionError) as error:
         problem = f"cannot load the weights in {folder} ({type(error).__name__})"
@@ -130,14 +137,6 @@ def read_preprocessor(folder: Path) -> dict[str, Any]:
         if isinstance(section, dict):
             return section
     return {}
-
-
-def save_model(model: Any, preprocessor: dict[str, Any], folder: Path) -> None:
-    """transformers' layout: config.json, model.safetensors, preprocessor_config.json."""
-    with quiet():
-        model.save_pretrained(folder)
-    text = json.dumps(preprocessor, indent=1, sort_keys=True) + "\n"
-    (folder / "preprocessor_config.json").write_text(text, "utf-8")
 
 
 class FolderTokenizer:

@@ -1,20 +1,26 @@
-"""Weights from a file that can hold no code: safetensors, a state dict, or the TorchScript archives OpenAI released."""
+"""Weights from a file that can hold no code: safetensors, a state dict, or the TorchScript archives OpenAI released
+(ViT-B-32.pt, RN50.pt), whose shapes say the architecture."""
 
 from __future__ import annotations
 
 import json
+import math
 import pickle
+import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError
 
 State = dict[str, torch.Tensor]
+_HEAD = 64  # width of an attention head in all of OpenAI's
+_BLOCK = re.compile(r"^transformer\.resblocks\.(\d+)\.")
 _SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".msgpack", ".h5")
 _GRAPHS = (".onnx", ".ort", ".msgpack", ".h5", ".pb", ".tflite", ".engine", ".pt2")
 _STORAGES = {
@@ -102,6 +108,39 @@ def read_object(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
+def write_object(path: Path, content: dict[str, Any]) -> None:
+    """Sorted, indented, no NaN: equal content gives equal bytes."""
+    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", "utf-8")
+
+
+def write_state(state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Equal weights give equal bytes; tensors that share memory are written each for itself."""
+    save_file({k: state[k].detach().cpu().contiguous().clone() for k in sorted(state)}, path)
+
+
+def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], name: str) -> None:
+    """``state`` into ``module``, all of it and nothing else; RecipeError names the file ``name`` where a tensor is
+    missing, has another shape or holds NaN."""
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        problem = f"{name} does not fit its config: {first_misfit(error)}"
+        raise RecipeError("filter.checkpoint", problem, "give the file with its own config.json") from None
+    check_finite(module, name)
+
+
+def first_misfit(error: Exception) -> str:
+    """What torch says of the first tensor that does not fit a module."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[1] if len(lines) > 1 else (lines or [type(error).__name__])[0])[:300]
+
+
+def check_finite(model: torch.nn.Module, name: str) -> None:
+    """RecipeError where weights are NaN or infinite."""
+    if not all(torch.isfinite(t).all() for t in model.state_dict().values() if t.is_floating_point()):
+        raise RecipeError("filter.checkpoint", f"{name} holds NaN or infinite weights", "use another checkpoint")
+
+
 def _shards(index: Path) -> list[str]:
     """The files beside an index, whatever paths it names."""
     try:
@@ -118,9 +157,9 @@ def _read_plain(path: Path) -> Any:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def is_script(path: Path) -> bool:
+def is_script(path: Path | None) -> bool:
     """Whether the file is a TorchScript archive: it carries its program in ``code/``, a state dict does not."""
-    if not zipfile.is_zipfile(path):
+    if path is None or not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
         return any("/code/" in name for name in archive.namelist())
@@ -187,3 +226,49 @@ def _collect(module: Any, prefix: str, out: State) -> None:
             out[prefix + name] = value
         elif isinstance(value, _Module):
             _collect(value, f"{prefix}{name}.", out)
+
+
+def read_architecture(path: Path) -> dict[str, Any]:
+    """The open_clip model config of the archive at ``path``; RecipeError where it is not of OpenAI's CLIP."""
+    state = read_state(path)
+    try:
+        return _architecture(state)
+    except (KeyError, ValueError, IndexError) as error:
+        problem = f"{path.name} is a TorchScript archive, but not of OpenAI's CLIP ({type(error).__name__}: {error})"
+        raise RecipeError("filter.checkpoint", problem, "its state dict as .safetensors, and its arch") from None
+
+
+def _architecture(state: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    vision = _vit(state) if "visual.proj" in state else _resnet(state)
+    context, width = state["positional_embedding"].shape
+    text = {
+        "context_length": int(context),
+        "vocab_size": int(state["token_embedding.weight"].shape[0]),
+        "width": int(width),
+        "heads": int(width) // _HEAD,
+        "layers": len({m[1] for key in state if (m := _BLOCK.match(key))}),
+    }
+    embed = int(state["text_projection"].shape[1])
+    return {"embed_dim": embed, "quick_gelu": True, "vision_cfg": vision, "text_cfg": text}
+
+
+def _vit(state: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    patches = state["visual.conv1.weight"]
+    side = math.isqrt(state["visual.positional_embedding"].shape[0] - 1)
+    return {
+        "image_size": side * patches.shape[-1],
+        "layers": sum(key.startswith("visual.") and key.endswith(".attn.in_proj_weight") for key in state),
+        "width": int(patches.shape[0]),
+        "patch_size": int(patches.shape[-1]),
+    }
+
+
+def _resnet(state: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    side = math.isqrt(state["visual.attnpool.positional_embedding"].shape[0] - 1)
+    blocks = [{key.split(".")[2] for key in state if key.startswith(f"visual.layer{i}.")} for i in (1, 2, 3, 4)]
+    return {
+        "image_size": side * 32,
+        "layers": [len(b) for b in blocks],
+        "width": int(state["visual.layer1.0.conv1.weight"].shape[0]),
+        "patch_size": None,
+    }

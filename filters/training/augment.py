@@ -1,12 +1,32 @@
-"""Augmentations that keep a radiograph's meaning: crop, shift, brightness. Never a flip: reports state sides."""
+"""What training changes in pictures and texts: crop, shift, brightness; edited texts as hard negatives; and the
+mirrored picture with the text that belongs to it. Never a flip alone: reports state sides.
+
+Variants of texts are made once, before the first step, and sampled in every step.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
+
+from filters.findings import edit
 
 _ZOOM, _SHIFT = 0.12, 0.06  # of the side
 _CONTRAST, _BRIGHTNESS = 0.2, 25.0  # factor 1 +- this; grey levels of 255
 _LOCAL = (0.4, 0.7)  # of the side: the size of a local crop (DINO, 2104.14294: 5 to 40 % of the area)
+_SIDES = re.compile(r"(?i)\b(left|right|leftward|rightward|left-sided|right-sided|lt|rt)\b")
+_OTHER = {"left": "right", "leftward": "rightward", "left-sided": "right-sided", "lt": "rt"}
+_OTHER |= {b: a for a, b in _OTHER.items()}
+# phrases that mirroring makes untrue, or in which "right" is no side
+_UNMIRRORED = re.compile(
+    r"(?i)\b(dextro\w*|levo\w*|situs|right[- ](?:angle|away|handed)|(?:is|are|was|all) right\b(?! (?:-?sided|\w)))"
+)
+_DRAWS = 4  # edits of each kind tried for a text
 
 
 def augment(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -35,3 +55,69 @@ def local_crop(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor
     theta[:, :, 2] = (2 * draw[:, 1:] - 1) * (1 - share[:, None])
     grid = torch.nn.functional.affine_grid(theta, list(pixels.shape), align_corners=False).to(pixels.device)
     return torch.nn.functional.grid_sample(pixels.float(), grid, align_corners=False)
+
+
+def swap_sides(text: str) -> str | None:
+    """The text of the mirrored image, with every side exchanged; None if it names no side or cannot be mirrored."""
+    if _UNMIRRORED.search(text):
+        return None
+    swapped, count = _SIDES.subn(_swap, text)
+    return swapped if count else None
+
+
+def _swap(match: re.Match[str]) -> str:
+    word = match[0]
+    other = _OTHER[word.lower()]
+    return other.upper() if word.isupper() else other.capitalize() if word[0].isupper() else other
+
+
+@dataclass(frozen=True, eq=False)
+class Variants:
+    """For n pairs: the ids of each mirrored text, and a bank of edited ones.
+
+    ``first[2 * i + m]`` to ``first[2 * i + m + 1]`` are pair i's rows of the bank, with m = 1 for its mirrored text.
+    """
+
+    mirrored: torch.Tensor  # like the pairs' ids, [n, ...]; the pair's own if it has no mirrored text
+    mirrorable: NDArray[np.bool_]
+    bank: torch.Tensor
+    first: NDArray[np.int64]
+
+    def draw(
+        self, index: NDArray[np.int64], flipped: NDArray[np.bool_], count: int, rng: np.random.Generator
+    ) -> torch.Tensor:
+        """Ids [m, ...]: at most ``count`` wrong texts for each of the pairs ``index``."""
+        rows: list[int] = []
+        for slot in 2 * index + flipped:
+            start, stop = int(self.first[slot]), int(self.first[slot + 1])
+            rows += (rng.permutation(stop - start)[:count] + start).tolist()
+        return self.bank[torch.tensor(rows, dtype=torch.int64)]
+
+
+def make_variants(
+    sentences: Sequence[str],
+    kinds: Sequence[str],
+    mirror: bool,
+    encode: Callable[[list[str]], torch.Tensor],
+    rng: np.random.Generator,
+) -> Variants:
+    """The variants of ``sentences``; ``encode`` converts texts to the form of the pairs' ids. No ``kinds``: empty
+    bank."""
+    swapped = [swap_sides(text) if mirror else None for text in sentences]
+    known: dict[str, list[str]] = {}
+    texts: list[str] = []
+    first = [0]
+    for plain, other in zip(sentences, swapped, strict=True):
+        for text in (plain, other):
+            if text is not None and text not in known:
+                known[text] = _edits(text, kinds, rng)
+            texts += [] if text is None else known[text]
+            first.append(len(texts))
+    mirrored = encode([plain if other is None else other for plain, other in zip(sentences, swapped, strict=True)])
+    mirrorable = np.array([other is not None for other in swapped], np.bool_)
+    return Variants(mirrored, mirrorable, encode(texts), np.array(first, np.int64))
+
+
+def _edits(text: str, kinds: Sequence[str], rng: np.random.Generator) -> list[str]:
+    drawn = [edit(text, kind, rng) for kind in kinds for _ in range(_DRAWS)]
+    return list(dict.fromkeys(edited for edited in drawn if edited is not None and edited != text))

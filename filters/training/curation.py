@@ -3,29 +3,26 @@
 JEST (Evans et al., 2406.17711): the learnability of a set of pairs is the learner's loss on it less the reference's.
 It is a sum over pairs of pairs, so a batch is grown chunk by chunk, each chunk drawn given those before. ACID
 (2411.18674) is the same with a reference stronger than the learner: selection in place of soft labels. A filter's
-training embeds all pairs once by the reference (`Reference`); the final model's training runs the reference in each
-process on its part of a batch (`Curator`).
+training embeds all pairs once by the reference (`filters.training.memory.Reference`); the final model's training runs
+the reference in each process on its part of a batch (`Curator`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from curate.errors import RecipeError
+from filters.rules import TrainingRules
 from filters.towers.encoder import Filter
 from filters.towers.model import load_filter
 from filters.training.distributed import DistributedContext
 from filters.training.loader import Batch
 from filters.training.objectives.losses import elementwise
-from filters.training.pairs import Encoder, Pairs, decode_pairs, embed
-from filters.training.rules import TrainingRules
 
 Objective = Literal["clip", "siglip"]
 _CHUNK = 256  # pairs encoded at once, without gradients
@@ -94,58 +91,6 @@ def _draw(score: torch.Tensor, size: int, generator: torch.Generator) -> torch.T
     return torch.topk(score + noise, size).indices
 
 
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """A reference filter's unit rows of n pairs, images ``left`` and texts ``right``, and its t and b."""
-
-    left: torch.Tensor
-    right: torch.Tensor
-    scale: float
-    bias: float
-
-    def take(self, mask: NDArray[np.bool_]) -> Reference:
-        """The pairs under ``mask``."""
-        selected = torch.from_numpy(mask)
-        return Reference(self.left[selected], self.right[selected], self.scale, self.bias)
-
-    def logits(self, index: NDArray[np.int64]) -> torch.Tensor:
-        """float32[k, k] of the pairs ``index``."""
-        rows = torch.from_numpy(index)
-        return self.scale * self.left[rows] @ self.right[rows].T + self.bias
-
-
-def read_reference(
-    folder: str, images: list[bytes], texts: list[str], groups: list[str], device: str = "auto"
-) -> Reference:
-    """The reference filter's embeddings of every pair. Pairs that do not decode are left out, as in
-    `filters.training.pairs.decode_pairs`. RecipeError if ``folder`` is no filter."""
-    reference = load_filter(Path(folder), device)
-    left, right = embed(reference, decode_pairs(reference, images, texts, groups))
-    if not (left.isfinite().all() and right.isfinite().all()):
-        raise RecipeError("filter.reference", f"{folder} answers NaN", "another reference")
-    return Reference(left, right, *reference.logit())
-
-
-def choose(
-    learner: Encoder,
-    scale: float,
-    bias: float,
-    pairs: Pairs,
-    reference: Reference,
-    index: NDArray[np.int64],
-    n_select: int,
-    n_chunks: int,
-    generator: torch.Generator,
-    objective: Objective,
-) -> NDArray[np.int64]:
-    """The ``n_select`` pairs of the super-batch ``index`` to train on. The learner must be in evaluation mode."""
-    with torch.no_grad():
-        left, right = learner.encode_images(pairs.images(index)), learner.encode_ids(pairs.texts(index))
-        logits = scale * left @ right.T + bias
-    rows = select_jointly(logits, reference.logits(index), n_select, n_chunks, generator, objective)
-    return np.asarray(index[rows.numpy()])
-
-
 class Curator:
     """Selects ``1 - rules.filter_ratio`` of each batch. ``tokenizer``: the reference's, for the loader."""
 
@@ -161,32 +106,26 @@ class Curator:
         assert batch.reference_ids is not None
         keep = self.rules.batch // distributed.size
         seed = int(np.random.SeedSequence([self.rules.seed, 3, batch.step, distributed.rank]).generate_state(1)[0])
-        training = learner.model.training
-        learner.model.eval()
-        learner_logits = _logits(learner, batch.pixels, batch.ids)
-        reference_logits = _logits(self.reference, batch.pixels, batch.reference_ids)
-        learner.model.train(training)
+        own = logits_of(learner, batch.pixels, batch.ids)
+        other = logits_of(self.reference, batch.pixels, batch.reference_ids)
         generator = torch.Generator().manual_seed(seed)
-        rows = (
-            select_jointly(learner_logits, reference_logits, keep, self.rules.chunks, generator, self.objective)
-            .sort()
-            .values
-        )
+        rows = select_jointly(own, other, keep, self.rules.chunks, generator, self.objective).sort().values
         labels = {name: values[rows] for name, values in batch.labels.items()}
         return replace(batch, pixels=batch.pixels[rows], ids=batch.ids[rows], labels=labels, reference_ids=None)
 
 
 @torch.no_grad()
-def _logits(model: Filter, pixels: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    """float32[n, n] on the CPU: t * cos + b of image i and text j."""
-    left = torch.cat([model.encode_images(_at_side(p, model.side)).cpu() for p in torch.split(pixels, _CHUNK)])
+def logits_of(model: Filter, pixels: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """float32[n, n] on the CPU: t * cos + b of image i and text j, in evaluation mode. Square pixels are scaled to the
+    model's side."""
+    training = model.model.training
+    model.model.eval()
+    resized = pixels.ndim == 4 and pixels.shape[-1] != model.side
+    left = []
+    for part in torch.split(pixels, _CHUNK):
+        shown = interpolate(part.float(), (model.side,) * 2, mode="bilinear", antialias=True) if resized else part
+        left.append(model.encode_images(shown).cpu())
     right = torch.cat([model.encode_ids(part).cpu() for part in torch.split(ids, _CHUNK)])
+    model.model.train(training)
     scale, bias = model.logit()
-    return scale * left @ right.T + bias
-
-
-def _at_side(pixels: torch.Tensor, side: int) -> torch.Tensor:
-    """Square pixels scaled to another model's side, still in 0..255."""
-    if pixels.shape[-1] == side:
-        return pixels
-    return interpolate(pixels.float(), (side, side), mode="bilinear", antialias=True)
+    return scale * torch.cat(left) @ right.T + bias

@@ -1,7 +1,7 @@
 """Train the filtering network: a CLIP on a small clean set (Fang et al., Data Filtering Networks, arXiv 2309.17425).
 
 A filter is good if its training pairs are right, not if there are many. So this is plain InfoNCE with open_clip's own
-loss, AdamW and a cosine schedule, over batches in which no text occurs twice. Options of `filters.training.rules` are
+loss, AdamW and a cosine schedule, over batches in which no text occurs twice. Options of `filters.rules` are
 added to that in `filters.training.memory` and the objective.
 """
 
@@ -11,34 +11,40 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from curate.errors import RecipeError
 from filters.method import Progress as Progress
-from filters.method import checkpoint_hash, pair_digest
+from filters.method import checkpoint_hash, pair_digest, versions
+from filters.metrics import against_others, auroc_with_interval, retrieval
+from filters.rules import FilterTrainingRules as FilterTrainingRules
+from filters.rules import check_filter_training
 from filters.towers.layers import set_patch_dropout
 from filters.towers.lit import LitModel
 from filters.towers.model import Filter, arch_of, create_filter, save_filter
-from filters.training.batches import hold_out
-from filters.training.curation import read_reference
 from filters.training.curve import Row, write_epochs
-from filters.training.determinism import determinism
-from filters.training.distributed import DistributedContext
-from filters.training.holdout import evaluate
-from filters.training.lit_features import Heads, check_lit_rules, image_features, text_features
+from filters.training.distributed import DistributedContext, determinism
 from filters.training.loop import Course, Trainer, train_epochs
 from filters.training.memory import MIN_TEXTS as MIN_TEXTS
-from filters.training.memory import Learner, MemorySteps, Phase
+from filters.training.memory import (
+    MemorySteps,
+    Pairs,
+    Phase,
+    cached_features,
+    decode_pairs,
+    embed,
+    read_reference,
+    text_features,
+)
 from filters.training.objectives.contrastive import Contrastive
-from filters.training.pairs import Pairs, decode_pairs
-from filters.training.rules import FilterTrainingRules as FilterTrainingRules
-from filters.training.rules import check_filter_training
-from filters.training.variants import tokenized
+from filters.training.plan import hold_out
 
+_SHUFFLES = 16  # wrong texts for each held-out image
 Columns = tuple[Sequence[bytes], Sequence[str], Sequence[str]]
 
 
@@ -67,19 +73,19 @@ def train_filter(
     second_pairs, second_digest = (first, digest) if second is None else _sorted(*second)
     with determinism(rules.seed, rules.threads):
         network = create_filter(rules.model, first[1], rules.vocab, rules.device, rules.objective)
-        learner, pairs = _prepare(network, decode_pairs(network, *first), rules)
+        pairs = _prepare(network, first, rules)
         held_out = hold_out(list(pairs.groups), rules.holdout, rules.seed)
         curve: list[Row] = []
         if rules.epochs:
-            curve += _learn(network, learner, _phase(network, pairs, ~held_out, rules, first), rules, progress)
+            curve += _learn(network, _phase(network, pairs, ~held_out, rules, first), rules, progress)
         if rules.finetune:
-            cleaner = pairs if second is None else _prepare(network, decode_pairs(network, *second_pairs), rules)[1]
+            cleaner = pairs if second is None else _prepare(network, second_pairs, rules)
             allowed = ~np.isin(
                 cleaner.groups, pairs.groups[held_out]
             )  # no held-out patient enters through the second set
             phase = _phase(network, cleaner, allowed, rules, None)
-            curve += _learn(network, learner, phase, rules, progress, rules.epochs)
-        metrics = evaluate(learner, pairs.take(held_out), rules.seed)
+            curve += _learn(network, phase, rules, progress, rules.epochs)
+        metrics = evaluate(network, pairs.take(held_out), rules.seed)
     metrics |= {
         "train_pairs": float((~held_out).sum()) if curve else 0.0,
         "undecodable": float(len(first[0]) - len(held_out)),
@@ -104,32 +110,43 @@ def _sorted(
     return columns, hashlib.sha256(b"".join(sorted(digests))).hexdigest()
 
 
-def _prepare(network: Filter, pairs: Pairs, rules: FilterTrainingRules) -> tuple[Learner, Pairs]:
-    """The learner and its data: the filter and pixels, or the heads of frozen towers and their features."""
+def _prepare(network: Filter, columns: tuple[list[bytes], list[str], list[str]], rules: FilterTrainingRules) -> Pairs:
+    """The pairs as the network reads them: pixels and token ids, or the features of frozen towers."""
+    pairs = decode_pairs(network, *columns)
     if not isinstance(network.model, LitModel):
-        return network, pairs
-    check_lit_rules(rules)
-    return Heads(network, network.model), image_features(network, network.model, pairs)
+        return pairs
+    for name in ("mirror", "caption", "distill", "masked", "patch_dropout"):
+        if getattr(rules, name):
+            raise RecipeError(f"filter.{name}", "the towers of lit are frozen, and run once", "0, or another arch")
+    return cached_features(network, network.model, pairs)
 
 
 def _learn(
-    network: Filter,
-    learner: Learner,
-    phase: Phase,
-    rules: FilterTrainingRules,
-    progress: Progress | None,
-    before: int = 0,
+    network: Filter, phase: Phase, rules: FilterTrainingRules, progress: Progress | None, before: int = 0
 ) -> list[Row]:
     """Train one phase; the rows of its epochs, numbered from ``before`` on."""
-    steps = MemorySteps(learner, phase, rules)
-    set_patch_dropout(learner.model, rules.patch_dropout)
+    steps = MemorySteps(network, phase, rules)
+    set_patch_dropout(network.model, rules.patch_dropout)
     parts = rules.caption, rules.distill, rules.distill_after, rules.masked
     objective = Contrastive(rules.objective, network, *parts)
-    course = Course.of(rules, lr=phase.lr, bf16=rules.bf16 and learner.device.startswith("cuda"))
-    trainer = Trainer(learner.model, objective, course, DistributedContext(device=learner.device))
+    course = Course.of(rules, lr=phase.lr, bf16=rules.bf16 and network.device.startswith("cuda"))
+    trainer = Trainer(network.model, objective, course, DistributedContext(device=network.device))
     curve = train_epochs(trainer, steps, rules.epochs + rules.finetune, progress, before)
-    set_patch_dropout(learner.model, 0.0)
+    set_patch_dropout(network.model, 0.0)
     return curve
+
+
+def evaluate(trained: Filter, pairs: Pairs, seed: int) -> dict[str, float]:
+    """Metrics on held-out patients: retrieval, and AUROC of matched pairs against texts of other patients."""
+    n = len(pairs.labels)
+    if n < 2:
+        return {"holdout_pairs": float(n)}
+    left, right = (rows.numpy() for rows in embed(trained, pairs))
+    owner, partner = against_others(np.arange(n), pairs.labels, pairs.groups, _SHUFFLES)
+    scores = np.einsum("ij,ij->i", left[owner], right[partner])
+    recalls = retrieval(left, right, [str(label) for label in pairs.labels])
+    measured = auroc_with_interval("holdout_auroc", scores, owner == partner, list(pairs.groups[owner]), seed)
+    return {"holdout_pairs": float(n), **{f"holdout_r{k}": v for k, v in recalls.items()}, **measured}
 
 
 def _phase(
@@ -140,9 +157,12 @@ def _phase(
     columns: tuple[list[bytes], list[str], list[str]] | None,
 ) -> Phase:
     """The phase of the pairs under ``mask``; that of the first set (``columns``) with the reference's embeddings."""
-    tokenize = tokenized(network.tokenizer)
     model = network.model
-    encode = (lambda t: text_features(network, model, tokenize(t))) if isinstance(model, LitModel) else tokenize
+
+    def encode(texts: list[str]) -> torch.Tensor:
+        ids = torch.from_numpy(network.tokenizer(texts))
+        return text_features(network, model, ids) if isinstance(model, LitModel) else ids
+
     if columns is None:
         return Phase(pairs.take(mask), rules.finetune, rules.finetune_lr, encode)
     reference = None if rules.reference is None else read_reference(rules.reference, *columns, rules.device).take(mask)
@@ -167,7 +187,5 @@ def _card(
         "data": hashes,
         "metrics": {k: v if math.isfinite(v) else None for k, v in metrics.items()},
         "preprocessing": trained.preprocessing,
-        "versions": {
-            name: version(name) for name in ("torch", "open_clip_torch", "tokenizers", "opencv-python-headless")
-        },
+        "versions": versions(),
     }

@@ -8,12 +8,13 @@ OUT/job.json                   the job
 
 from __future__ import annotations
 
+import io
 import json
+import pickle
 import uuid
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +23,35 @@ import pyarrow.parquet as pq
 import torch
 
 from curate.errors import DamagedError, RecipeError, RunError, about
-from curate.storage import TEMPORARY, commit_folder, commit_json, digest, exclusive, read_json, remove_tree, sweep
-from filters.method import checkpoint_hash
+from curate.storage import (
+    TEMPORARY,
+    commit_bytes,
+    commit_folder,
+    commit_json,
+    digest,
+    exclusive,
+    read_json,
+    remove_tree,
+    sweep,
+)
+from filters.method import checkpoint_hash, versions
+from filters.rules import TrainingRules, check_training_rules, rules_from
+from filters.towers.blocks import compile_towers
 from filters.towers.encoder import Filter
 from filters.towers.layers import set_patch_dropout
 from filters.towers.model import arch_of, create_filter, pick_device, save_filter
 from filters.training.curation import Curator
 from filters.training.curve import WALL, Curve, Progress
-from filters.training.determinism import determinism
-from filters.training.distributed import DistributedContext, find_context, leave
-from filters.training.feed import final_trainer, shard_steps
-from filters.training.loader import Steps
-from filters.training.loop import Trainer
+from filters.training.distributed import DistributedContext, determinism, find_context, leave
+from filters.training.loader import Steps, check_texts, shard_steps
+from filters.training.loop import Course, Trainer
 from filters.training.objectives import SIGMOID, make_objective
+from filters.training.objectives.protocol import Objective
 from filters.training.plan import Plan, make_plan
-from filters.training.rules import TrainingRules, check_training_rules, rules_from
 from filters.training.shards import Shards, open_shards
-from filters.training.state import drop_state, read_state, write_state
-from filters.training.texts import check_texts
 
-_PACKAGES = ("torch", "open_clip_torch", "tokenizers", "opencv-python-headless")
+_CHECKPOINT = "checkpoint.pt"
+_PREVIOUS = "checkpoint-before.pt"  # the previous one, in case the last one is damaged
 _TEXTS = 200_000  # of the training set, from which a tokenizer and a vocabulary of findings are learned
 
 
@@ -143,6 +153,22 @@ def _run(job: TrainingJob, distributed: DistributedContext, progress: Progress |
     return dict(read_json(out / "model" / "card.json"))
 
 
+def final_trainer(
+    learner: Filter, objective: Objective, rules: TrainingRules, distributed: DistributedContext
+) -> Trainer:
+    """The trainer by the rules: patch dropout, gradient checkpointing, compiled towers."""
+    model: Any = learner.model
+    set_patch_dropout(model, rules.patch_dropout)
+    if rules.grad_checkpointing:
+        model.set_grad_checkpointing()
+    if rules.compile:
+        torch.use_deterministic_algorithms(True, warn_only=True)  # the only setting that the compiler reads
+        compile_towers(model)
+    bf16 = rules.precision == "bf16" or (rules.precision == "auto" and distributed.device.startswith("cuda"))
+    course = Course.of(rules, bf16=bf16, part="train.")
+    return Trainer(model, objective, course, distributed, rules.accumulate == 1)
+
+
 def _train(
     job: TrainingJob,
     learner: Filter,
@@ -203,7 +229,7 @@ def _save(
         "training": identity,
         "preprocessing": learner.preprocessing,
         "metrics": {k: v for k, v in last.items() if k not in WALL},
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": versions(),
     }
     temporary = out / f"model{TEMPORARY}{uuid.uuid4().hex[:8]}"
     try:
@@ -250,3 +276,33 @@ def _initial_weights(rules: TrainingRules) -> list[str]:
 def _no_paths(rules: TrainingRules) -> dict[str, Any]:
     """The model's rules with the checkpoint's hash in place of its path."""
     return {**asdict(rules.model), "checkpoint": checkpoint_hash(rules.model.checkpoint)}
+
+
+def write_state(folder: Path, state: dict[str, Any]) -> None:
+    """Write ``state`` as the last checkpoint; the former one is kept as the previous."""
+    sink = io.BytesIO()
+    torch.save(state, sink)
+    last = folder / _CHECKPOINT
+    if last.exists():
+        last.replace(folder / _PREVIOUS)
+    commit_bytes(last, sink.getvalue())
+
+
+def read_state(folder: Path, device: str) -> dict[str, Any] | None:
+    """The newest intact checkpoint; None if there is none, RunError if all are damaged."""
+    existing = [p for p in (folder / _CHECKPOINT, folder / _PREVIOUS) if p.exists()]
+    for path in existing:
+        try:
+            state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError):
+            continue
+        return state
+    if existing:
+        raise RunError(f"the checkpoints in {folder} are damaged; remove the folder to begin again")
+    return None
+
+
+def drop_state(folder: Path) -> None:
+    """Remove the checkpoints of a finished training."""
+    for name in (_CHECKPOINT, _PREVIOUS):
+        (folder / name).unlink(missing_ok=True)

@@ -1,4 +1,5 @@
-"""Batches of a training: decoded, augmented and tokenised in worker processes, reproducible from any step on.
+"""The final model's training data: batches of shards, decoded, augmented and tokenised in worker processes,
+reproducible from any step on; and steps of micro-batches on the device, curated if configured.
 
 Randomness of a record depends on the seed, the epoch and the record's key, not on the process, the worker or the
 position in the batch. So two processes see the halves of what one would see.
@@ -7,9 +8,9 @@ position in the batch. So two processes see the halves of what one would see.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -17,19 +18,25 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from curate.errors import RunError
+from curate.errors import RecipeError, RunError
+from filters.rules import TrainingRules
 from filters.towers import preprocess
+from filters.towers.encoder import Filter
 from filters.towers.preprocess import Pixels
 from filters.towers.tokenizer import TextTokenizer
-from filters.training import texts
 from filters.training.distributed import DistributedContext
-from filters.training.objectives.protocol import Labeller
+from filters.training.loop import Step, to_device
+from filters.training.objectives.protocol import DeviceBatch, Labeller
 from filters.training.plan import Plan
-from filters.training.rules import TrainingRules
-from filters.training.shards import Sample
+from filters.training.shards import Sample, Shards
+
+if TYPE_CHECKING:
+    from filters.training.curation import Curator
 
 _ZOOM = 0.12  # scale: 0.88 to 1.12
 _SHIFT, _CONTRAST, _BRIGHTNESS = 0.06, 0.2, 25.0
+CAPTION = "caption"  # the whole text of the record
+_SAMPLE = 200  # records looked at for the texts that there are
 _MAX_TRIES = 8  # records tried in place of one that does not decode
 
 
@@ -84,7 +91,7 @@ class Steps(Dataset[Batch]):
         skipped: Counter[str] = Counter()
         own_rows = rows[part]
         records = [self._record(int(row), epoch, skipped) for row in own_rows]
-        own = [texts.draw(choices, rng) for _, choices, rng in records]
+        own = [drawn[int(rng.integers(len(drawn)))] if len(drawn) > 1 else drawn[0] for _, drawn, rng in records]
         paired = self._unpaired_texts(own, own_rows, step) if self.rules.unpaired else own
         labels = self.labeller(own, paired) if self.labeller is not None else {}
         return Batch(
@@ -104,7 +111,7 @@ class Steps(Dataset[Batch]):
             rng = self._rng_for(index % len(self.plan.shards), epoch)
             pixels = self._pixels(sample, rng)
             if pixels is not None:
-                return pixels, texts.choices(sample.text, sample.facts, self.rules.texts), rng
+                return pixels, choices(sample.text, sample.facts, self.rules.texts), rng
             skipped["undecodable image"] += 1
         raise RunError(f"{_MAX_TRIES} records in a row have images that do not decode; the shards are damaged")
 
@@ -154,3 +161,52 @@ def load(steps: Steps, workers: int) -> Iterator[Batch]:
     except RunError as error:  # of a worker: torch's message contains the worker's traceback
         message = str(error).strip().splitlines()[-1]
         raise RunError(message.rpartition("RunError: ")[2]) from None
+
+
+def choices(text: str, facts: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """The record's texts among ``names``: caption, sections of the report, or fields of its facts (``synthetic``).
+
+    The whole text if it has none of them.
+    """
+    fields = _text_fields(text, facts)
+    usable = [fields[n] for n in names if isinstance(fields.get(n), str) and fields[n].strip()]
+    return usable or [text]
+
+
+def check_texts(shards: Shards, names: Sequence[str]) -> None:
+    """RecipeError if no record of an even sample has any of the ``names``: they are misspelt or missing."""
+    samples = [shards.read(int(i)) for i in np.linspace(0, len(shards) - 1, min(len(shards), _SAMPLE))]
+    if CAPTION in names or any(_text_fields(s.text, s.facts).get(n) for s in samples for n in names):
+        return
+    sections = {key for s in samples for key in _text_fields(s.text, s.facts)["sections"]}
+    problem = f"none of {len(samples)} records looked at has {' or '.join(names)}"
+    raise RecipeError("train.texts", problem, ", ".join([CAPTION, *sorted(sections)]))
+
+
+def _text_fields(text: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    sections = facts.get("sections")
+    inside = sections if isinstance(sections, dict) else {}
+    return {**facts, **inside, CAPTION: text, "sections": inside}
+
+
+def shard_steps(
+    steps: Steps, workers: int, window: int, learner: Filter, skipped: Counter[str], curator: Curator | None = None
+) -> Iterator[Step]:
+    """The remaining steps of the plan, with a row every ``window`` steps. ``skipped`` counts replaced records."""
+    total, rules = steps.plan.steps, steps.rules
+    for number, batch in enumerate(load(steps, workers), steps.first + 1):
+        skipped.update(batch.skipped)
+        chosen = batch if curator is None else curator(batch, learner, steps.distributed)
+        parts = _micro_batches(chosen, learner, rules.accumulate, (number - 1) / total)
+        yield Step(parts, batch.epoch + 1, rules.batch, number % window == 0 or number == total)
+
+
+def _micro_batches(batch: Batch, learner: Filter, parts: int, done: float) -> list[DeviceBatch]:
+    """The micro-batches; pixels are transferred as bytes and scaled on the device."""
+    batches = []
+    for piece in np.array_split(np.arange(len(batch.ids)), parts):
+        rows = slice(int(piece[0]), int(piece[-1]) + 1)
+        labels = {name: to_device(values[rows], learner.device) for name, values in batch.labels.items()}
+        pixels = learner.scaled(to_device(batch.pixels[rows], learner.device))
+        batches.append(DeviceBatch(pixels, to_device(batch.ids[rows], learner.device), labels, done))
+    return batches

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from curate.errors import RunError
 from filters.method import Progress
-from filters.training.curve import WALL, Row
+from filters.towers.blocks import to_device as to_device
+from filters.training.curve import WALL, Row, Window
 from filters.training.distributed import DistributedContext
 from filters.training.objectives.protocol import DeviceBatch, Features, Objective
 from filters.training.optimizers import Averaged, make_optimizer, set_rate
-from filters.training.window import Losses, Window
 
 _MAX_LOGIT_SCALE = math.log(100)  # Radford et al. 2021, section 2.5
 _MAX_GRADIENT_NORM = 1.0  # of the gradient
@@ -73,13 +73,6 @@ def epoch_steps(
         for k, index in enumerate(drawn):
             part = make_batch(index, (epoch - 1 + k / len(drawn)) / epochs)
             yield Step((part,), epoch, len(part.ids), k == len(drawn) - 1)
-
-
-def to_device(rows: torch.Tensor, device: str | torch.device) -> torch.Tensor:
-    """``rows`` on ``device``; asynchronously to a GPU."""
-    if rows.device.type == "cpu" and torch.device(device).type == "cuda" and not rows.is_pinned():
-        rows = rows.pin_memory()
-    return rows.to(device, non_blocking=True)
 
 
 def train_epochs(
@@ -171,7 +164,7 @@ class Trainer:
                 yield {"step": self.step, "epoch": step.epoch, **row, "lr": rate}
                 window.open()
 
-    def _step(self, parts: Sequence[DeviceBatch]) -> Losses:
+    def _step(self, parts: Sequence[DeviceBatch]) -> dict[str, torch.Tensor]:
         """One update; the losses of this process by name."""
         if len(parts) == 1:
             losses = self.objective.loss(self._features(self.forward, parts[0], 0), self.model, self.distributed)
@@ -202,7 +195,7 @@ class Trainer:
             features: Features = forward(batch)
         return features
 
-    def _accumulate(self, parts: Sequence[DeviceBatch]) -> Losses:
+    def _accumulate(self, parts: Sequence[DeviceBatch]) -> dict[str, torch.Tensor]:
         """The gradient of the whole batch with the memory of one part (GradCache, 2101.06983, section 3.2)."""
         with torch.no_grad():
             cached = [self._features(self.forward, part, i) for i, part in enumerate(parts)]

@@ -1,39 +1,118 @@
 """Training steps from clean pairs in memory: batches of distinct texts, optionally mirrored, with edited texts as hard
-negatives, and curated by a reference."""
+negatives, and curated by a reference (a grey 64 px pair takes 4.6 kB)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from curate.errors import RunError
-from filters.towers.encoder import Filter
-from filters.training.augment import augment
-from filters.training.batches import batches
-from filters.training.curation import Reference, choose
+from curate.errors import RecipeError, RunError
+from filters.rules import FilterTrainingRules
+from filters.towers import preprocess
+from filters.towers.lit import LitModel
+from filters.towers.model import Filter, load_filter
+from filters.training.augment import Variants, augment, make_variants
+from filters.training.curation import logits_of, select_jointly
 from filters.training.loop import Step, epoch_steps, to_device
 from filters.training.objectives.protocol import DeviceBatch
-from filters.training.pairs import Encoder, Features, Pairs
-from filters.training.rules import FilterTrainingRules
-from filters.training.variants import Variants, make_variants
+from filters.training.plan import batches
 
 MIN_TEXTS = 8  # distinct texts that a training needs
+_CHUNK = 32
 
 
-class Learner(Encoder, Protocol):
-    """A `Filter`, or the heads of one."""
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """n pairs. Equal ``labels`` mark texts with equal token ids: they are no negatives of each other.
 
-    @property
-    def model(self) -> torch.nn.Module: ...
+    Of frozen towers (`cached_features`) ``pixels`` are float32[n, f] and ``ids`` float32[n, g].
+    """
 
-    @property
-    def device(self) -> str: ...
+    pixels: torch.Tensor  # uint8[n, c, side, side]
+    ids: torch.Tensor  # int64[n, context_length]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.str_]
+    sentences: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))  # the texts themselves
+
+    def take(self, mask: NDArray[np.bool_]) -> Pairs:
+        """The pairs under ``mask``."""
+        rows = torch.from_numpy(mask)
+        sentences = self.sentences[mask] if len(self.sentences) else self.sentences
+        return Pairs(self.pixels[rows], self.ids[rows], self.labels[mask], self.groups[mask], sentences)
+
+
+def decode_pairs(model: Filter, images: Sequence[bytes], texts: Sequence[str], groups: Sequence[str]) -> Pairs:
+    """The pairs whose image decodes, in the form that ``model`` takes; RecipeError if none does."""
+    pixels, decodable = preprocess.decode_all(images, model.side)
+    ids = model.tokenizer([texts[i] for i in decodable])
+    labels = np.unique(ids, axis=0, return_inverse=True)[1].reshape(-1)
+    sentences = np.array([texts[i] for i in decodable], object)
+    shown = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    return Pairs(shown, torch.from_numpy(ids), labels, np.array([groups[i] for i in decodable]), sentences)
+
+
+def embed(model: Filter, pairs: Pairs, chunk: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
+    """Unit rows float32[n, d] of all images, of all texts, on the CPU; no gradients."""
+    with torch.inference_mode():
+        left = torch.cat([model.encode_images(part).cpu() for part in torch.split(pairs.pixels, chunk)])
+        right = torch.cat([model.encode_ids(part).cpu() for part in torch.split(pairs.ids, chunk)])
+    return left.clone(), right.clone()
+
+
+def cached_features(whole: Filter, model: LitModel, pairs: Pairs) -> Pairs:
+    """``pairs`` as the frozen towers see them, which are run once; without augmentation, since each is encoded once."""
+    features = torch.cat([model.image_features(whole.scaled(part)).cpu() for part in torch.split(pairs.pixels, _CHUNK)])
+    return replace(pairs, pixels=features, ids=text_features(whole, model, pairs.ids))
+
+
+def text_features(whole: Filter, model: LitModel, ids: torch.Tensor) -> torch.Tensor:
+    """float32[n, g] of int64[n, context_length]; texts of similar length are batched together, to reduce padding."""
+    lengths = (ids != model.masked_pad).sum(1)
+    order = torch.argsort(lengths, stable=True)
+    out = torch.zeros((len(ids), model.text_width))
+    for rows in torch.split(order, _CHUNK) if len(ids) else ():
+        longest = max(1, int(lengths[rows].max()))
+        out[rows] = model.text_features(ids[rows, :longest].to(whole.device)).cpu()
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A reference filter's unit rows of n pairs, images ``left`` and texts ``right``, and its t and b."""
+
+    left: torch.Tensor
+    right: torch.Tensor
+    scale: float
+    bias: float
+
+    def take(self, mask: NDArray[np.bool_]) -> Reference:
+        """The pairs under ``mask``."""
+        selected = torch.from_numpy(mask)
+        return replace(self, left=self.left[selected], right=self.right[selected])
+
+    def logits(self, index: NDArray[np.int64]) -> torch.Tensor:
+        """float32[k, k] of the pairs ``index``."""
+        rows = torch.from_numpy(index)
+        return self.scale * self.left[rows] @ self.right[rows].T + self.bias
+
+
+def read_reference(
+    folder: str, images: list[bytes], texts: list[str], groups: list[str], device: str = "auto"
+) -> Reference:
+    """The reference filter's embeddings of every pair. Pairs that do not decode are left out, as in `decode_pairs`.
+    RecipeError if ``folder`` is no filter."""
+    reference = load_filter(Path(folder), device)
+    left, right = embed(reference, decode_pairs(reference, images, texts, groups))
+    if not (left.isfinite().all() and right.isfinite().all()):
+        raise RecipeError("filter.reference", f"{folder} answers NaN", "another reference")
+    return Reference(left, right, *reference.logit())
 
 
 @dataclass(frozen=True)
@@ -63,7 +142,7 @@ def batch_size(labels: NDArray[np.int64], wanted: int, left_out: float = 0.0) ->
 class MemorySteps:
     """The steps of a phase."""
 
-    def __init__(self, learner: Learner, phase: Phase, rules: FilterTrainingRules) -> None:
+    def __init__(self, learner: Filter, phase: Phase, rules: FilterTrainingRules) -> None:
         self.learner, self.phase, self.rules = learner, phase, rules
         left_out = 0.0 if phase.reference is None else rules.filter_ratio
         self.size = batch_size(phase.pairs.labels, rules.batch, left_out)
@@ -71,49 +150,39 @@ class MemorySteps:
         self.drawn = min(round(self.size / (1 - left_out)), len(np.unique(phase.pairs.labels)))
         self.rng = np.random.default_rng(rules.seed)
         self.generator = torch.Generator().manual_seed(rules.seed)
-        self.variants = self._make_variants()
-
-    def _make_variants(self) -> Variants | None:
-        rules = self.rules
-        if not rules.negatives and not rules.mirror:
-            return None
-        kinds = rules.negative_kinds if rules.negatives else ()
-        rng = np.random.default_rng([rules.seed, 1])
-        return make_variants(list(self.phase.pairs.sentences), kinds, bool(rules.mirror), self.phase.encode, rng)
+        self.variants: Variants | None = None
+        if rules.negatives or rules.mirror:
+            kinds = rules.negative_kinds if rules.negatives else ()
+            rng = np.random.default_rng([rules.seed, 1])
+            self.variants = make_variants(list(phase.pairs.sentences), kinds, bool(rules.mirror), phase.encode, rng)
 
     def __iter__(self) -> Iterator[Step]:
-        return epoch_steps(self.phase.epochs, self._draw, self._make_batch)
-
-    def _draw(self) -> Iterator[NDArray[np.int64]]:
-        return batches(self.phase.pairs.labels, self.drawn, self.rng)
+        labels = self.phase.pairs.labels
+        return epoch_steps(self.phase.epochs, lambda: batches(labels, self.drawn, self.rng), self._make_batch)
 
     def _make_batch(self, index: NDArray[np.int64], done: float) -> DeviceBatch:
         if self.phase.reference is not None:
             index = self._select(index, self.phase.reference)
         pixels, ids, labels = self._pairs(index)
-        device = self.learner.device
-        if isinstance(self.learner, Filter) and not isinstance(self.phase.pairs, Features):
-            pixels = to_device(pixels, device)  # as bytes
-            pixels = self.learner.scaled(augment(pixels, self.generator) if self.rules.augment else pixels)
-        moved = {name: to_device(rows, device) for name, rows in labels.items()}
-        return DeviceBatch(to_device(pixels, device), to_device(ids, device), moved, done)
+        pixels = to_device(pixels, self.learner.device)  # as bytes
+        if self.rules.augment and pixels.ndim == 4:
+            pixels = augment(pixels, self.generator)
+        moved = {name: to_device(rows, self.learner.device) for name, rows in labels.items()}
+        return DeviceBatch(self.learner.scaled(pixels), to_device(ids, self.learner.device), moved, done)
 
     def _select(self, index: NDArray[np.int64], reference: Reference) -> NDArray[np.int64]:
         """The batch selected from a super-batch."""
-        model: Any = self.learner.model
-        bias = getattr(model, "logit_bias", None)
-        logit = float(model.logit_scale.detach().exp()), 0.0 if bias is None else float(bias.detach())
-        training = model.training
-        model.eval()
+        rows = torch.from_numpy(index)
+        own = logits_of(self.learner, self.phase.pairs.pixels[rows], self.phase.pairs.ids[rows])
         size, chunks = min(self.size, len(index)), self.rules.chunks
-        pairs, kind = self.phase.pairs, self.rules.objective
-        index = choose(self.learner, *logit, pairs, reference, index, size, chunks, self.generator, kind)
-        model.train(training)
-        return index
+        kind: Any = self.rules.objective
+        chosen = select_jointly(own, reference.logits(index), size, chunks, self.generator, kind)
+        return np.asarray(index[chosen.numpy()])
 
     def _pairs(self, index: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
         """Images and texts of the step, some mirrored; labels: the edited texts, and that equal texts are blocked."""
-        pixels, ids = self.phase.pairs.images(index), self.phase.pairs.texts(index)
+        rows = torch.from_numpy(index)
+        pixels, ids = self.phase.pairs.pixels[rows], self.phase.pairs.ids[rows]
         if self.variants is None:
             return pixels, ids, {}
         labels = {"blocked": torch.ones(0, dtype=torch.bool)}
@@ -124,6 +193,6 @@ class MemorySteps:
             pixels = torch.where(mask[:, None, None, None], pixels.flip(-1), pixels)
             ids = torch.where(mask.reshape(-1, *(1,) * (ids.ndim - 1)), self.variants.mirrored[index], ids)
         if self.rules.negatives:
-            wrong, _ = self.variants.draw(index, flipped, self.rules.negatives, self.rng)
+            wrong = self.variants.draw(index, flipped, self.rules.negatives, self.rng)
             labels |= {"wrong": wrong} if len(wrong) else {}
         return pixels, ids, labels

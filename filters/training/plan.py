@@ -1,9 +1,10 @@
-"""The records of each training step: a function of the seed and the epoch alone."""
+"""The records of each training step, a function of the seed and the epoch alone; patients held out. No torch here."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -12,8 +13,7 @@ from numpy.typing import NDArray
 
 from curate.errors import RunError
 from curate.export.repeat import Words, key_words, uniform
-from filters.training.batches import ordered_batches
-from filters.training.rules import TrainingRules
+from filters.rules import TrainingRules
 from filters.training.shards import Shards
 
 _WINDOW = 64  # shards whose records are shuffled together: neighbouring reads are faster
@@ -30,11 +30,6 @@ class Plan:
     seed: int
     one_a_study: bool
     starts: list[int] = field(default_factory=lambda: [0])  # the first step of each epoch, computed on demand
-
-    @property
-    def samples(self) -> int:
-        """Number of pairs in all steps."""
-        return self.steps * self.batch
 
     def step(self, number: int) -> tuple[NDArray[np.int64], int]:
         """(indices int64[batch] of the records of step ``number``, its epoch)."""
@@ -104,3 +99,42 @@ def _one_of_each(studies: NDArray[np.int64], draw: NDArray[np.float64]) -> NDArr
 
 def _derived_seed(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0])
+
+
+def hold_out(groups: Sequence[str], share: float, seed: int) -> NDArray[np.bool_]:
+    """bool[n]: whole groups, drawn until they hold ``share`` of the pairs; never all of them, none for share 0."""
+    names, owner, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    before = np.cumsum(sizes[order]) - sizes[order]
+    chosen = order[: min(int((before < share * len(groups)).sum()), len(names) - 1)]
+    return np.isin(owner, chosen)
+
+
+def batches(labels: NDArray[np.int64], size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """One epoch: index arrays of exactly ``size`` pairs whose ``labels`` (texts) differ from each other.
+
+    The same text twice in a batch would be a false negative of itself. A pair that does not fit into a batch is
+    postponed to the next; pairs left over when no full batch can be made are not used in this epoch.
+    """
+    return ordered_batches(labels, size, rng.permutation(len(labels)))
+
+
+def ordered_batches(labels: NDArray[np.int64], size: int, order: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """`batches` of the pairs in the given ``order``, taken from its end."""
+    remaining = order.tolist()
+    postponed: list[int] = []
+    while len(remaining) + len(postponed) >= size:
+        batch: list[int] = []
+        repeated: list[int] = []
+        batch_texts: set[int] = set()
+        while (postponed or remaining) and len(batch) < size:
+            i = postponed.pop() if postponed else remaining.pop()
+            if labels[i] in batch_texts:
+                repeated.append(i)
+            else:
+                batch_texts.add(int(labels[i]))
+                batch.append(i)
+        if len(batch) < size:
+            return
+        yield np.array(batch)
+        postponed += repeated

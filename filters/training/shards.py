@@ -11,7 +11,8 @@ import mmap
 import os
 import tarfile
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -94,6 +95,10 @@ class Shards:
             raise RunError(f"{name} has changed since it was opened; run the same command again")
         return data
 
+    def index(self, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """`read_index` of all shards."""
+        return {key: row for name in self.tars for key, row in read_index(self.folder / name, wanted).items()}
+
     @property
     def hash(self) -> str:
         """16 hex digits over keys, offsets, texts and weights: the identity of the data."""
@@ -128,9 +133,7 @@ def _read_tar(path: Path, number: int, skipped: Counter[str]) -> dict[str, NDArr
     keys: list[str] = []
     spans: list[list[tuple[int, int]]] = []
     texts: list[int] = []
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+    with _mapped(path) as data:
         if data[:6].startswith(_COMPRESSED):
             raise RecipeError("shards", f"{path} is compressed", "gunzip it: records are read by their place in a tar")
         for key, members in _samples(path, data, skipped):
@@ -151,6 +154,19 @@ def _read_tar(path: Path, number: int, skipped: Counter[str]) -> dict[str, NDArr
         "texts": np.array(texts, np.int64),
         **index,
     }
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[Any]:
+    """The bytes of a file, without reading them."""
+    with path.open("rb") as file:
+        yield mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else b""
+
+
+def tar_members(path: Path, skipped: Counter[str]) -> list[tuple[str, int, int]]:
+    """(name, offset, size) of every complete file of a tar; that it is cut short is counted in ``skipped``."""
+    with _mapped(path) as data:
+        return list(_members(path, data, skipped))
 
 
 def _samples(path: Path, data: Any, skipped: Counter[str]) -> Iterator[tuple[str, Spans]]:
@@ -232,22 +248,29 @@ def _members_by_tarfile(path: Path, after: int, skipped: Counter[str]) -> Iterat
         skipped[TRUNCATED] += 1
 
 
+def read_index(tar: Path, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The columns ``wanted`` (those that there are) of the Parquet index beside ``tar``, by key; {} if there is none.
+    RecipeError if it cannot be read."""
+    path = tar.with_suffix(".parquet")
+    if not path.is_file():
+        return {}
+    try:
+        names = [n for n in ("key", *wanted) if n in pq.read_schema(path).names]
+        rows = pq.read_table(path, columns=names, partitioning=None).to_pylist() if "key" in names else []
+    except (OSError, pa.ArrowException) as error:
+        problem = f"{path} cannot be read ({type(error).__name__})"
+        raise RecipeError("shards", problem, "write the shards again, or remove the index") from None
+    return {str(row["key"]): row for row in rows}
+
+
 def _index(path: Path, keys: list[str]) -> dict[str, NDArray[Any]]:
     """Weights and studies from the Parquet index beside the tar; weight 1 and a study a record if there is none."""
-    index_path = path.with_suffix(".parquet")
-    facts: dict[str, tuple[float, str]] = {}
-    if index_path.is_file():
-        try:
-            names = [n for n in ("key", "weight", "study") if n in pq.read_schema(index_path).names]
-            rows = pq.read_table(index_path, columns=names, partitioning=None).to_pylist() if "key" in names else []
-        except (OSError, pa.ArrowInvalid) as error:
-            problem = f"{index_path} cannot be read ({type(error).__name__})"
-            raise RecipeError("shards", problem, "write the shards again, or remove the index") from None
-        facts = {str(r["key"]): (_weight(r.get("weight"), index_path), str(r.get("study") or r["key"])) for r in rows}
-    entries = [facts.get(key, (1.0, key)) for key in keys]
+    rows = read_index(path, ("weight", "study"))
+    entries = [rows.get(key, {}) for key in keys]
+    studies = [str(row.get("study") or key) for key, row in zip(keys, entries, strict=True)]
     return {
-        "weights": np.array([w for w, _ in entries], np.float32),
-        "studies": np.array([_number(study) for _, study in entries], np.int64),
+        "weights": np.array([_weight(row.get("weight"), path.with_suffix(".parquet")) for row in entries], np.float32),
+        "studies": np.array([_number(study) for study in studies], np.int64),
     }
 
 

@@ -25,8 +25,8 @@ from filters.compare.outcome import ALL, HELD_OUT, VALIDATION
 from filters.compare.page import render, report
 from filters.compare.runs import RESULTS, EvaluationTask, ExperimentRun, read_experiment, run_experiment
 from filters.registry import fill_rules
+from filters.rules import TrainingRules, check_training_rules
 from filters.training.job import TrainingJob
-from filters.training.rules import TrainingRules, check_training_rules
 from filters.training.shards import open_shards
 from pipelines.build import Pipeline, pool_pipeline
 from pipelines.recipe.recipe import Recipe

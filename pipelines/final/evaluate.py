@@ -10,7 +10,7 @@ from curate.errors import RecipeError, about
 from curate.storage import commit_bytes
 from filters.evaluate.rules import EvaluateRules, check_evaluate_rules
 from filters.method import Progress, filter_hash
-from filters.training.rules import AUTO, ModelRules
+from filters.rules import AUTO, ModelRules
 
 if TYPE_CHECKING:
     from filters.towers.encoder import Filter

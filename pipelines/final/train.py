@@ -13,8 +13,8 @@ from curate.export.webdataset import shard_table
 from curate.storage import TEMPORARY, commit_folder, digest, read_json, remove_tree
 from filters.method import filter_hash
 from filters.towers.model import create_filter
-from filters.training.card import CardFacts, write_card
 from filters.training.curve import Progress
+from filters.training.export.card import CardFacts, write_card
 from filters.training.export.open_clip import check_open_clip, export_open_clip
 from filters.training.export.transformers import check_transformers, export_transformers
 from filters.training.job import TrainingJob

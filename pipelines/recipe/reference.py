@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from filters.registry import METHODS, registered
-from filters.training.rules import TrainingRules
+from filters.rules import TrainingRules
 from pipelines.recipe.recipe import Recipe
 
 _HEAD = """# Every field of a recipe

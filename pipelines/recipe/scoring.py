@@ -7,10 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from curate.errors import RecipeError
 from curate.part import FILTER_NAME
 from filters.registry import METHODS, SCORING, CapfiltRules, field_names, make_rules, registered
-from filters.training.rules import FilterTrainingRules, check_filter_training
 
 FilterName = Annotated[str, Field(pattern=FILTER_NAME)]
 
@@ -39,11 +37,6 @@ class Filter(BaseModel):
         train = getattr(rules, "train", None)
         if train is not None and train.epochs == 0 and train.model.checkpoint is None:
             raise ValueError("epochs: 0 trains nothing; name a checkpoint to score with as it is, or a folder")
-        if isinstance(train, FilterTrainingRules):
-            try:
-                check_filter_training(train)
-            except RecipeError as error:
-                raise ValueError(f"{error.field.removeprefix('filter.')}: {error.problem}; {error.fix}") from None
         return self
 
     @property

@@ -13,7 +13,7 @@ from curate.part import Part
 from filters.compare.outcome import ALL
 from filters.evaluate.rules import EvaluateRules, check_evaluate_rules
 from filters.registry import fill_rules
-from filters.training.rules import TrainingRules, check_training_rules
+from filters.rules import TrainingRules, check_training_rules
 
 RANDOM, ORACLE, CHOSEN = "random", "oracle", "recipe"  # selections of every comparison, beside the unfiltered pool
 
@@ -29,7 +29,7 @@ class EvaluationSet(Part):
 
 
 class Train(BaseModel):
-    """The final model, with the fields of `filters.training.rules` (docs/training.md). The fields below decide how it
+    """The final model, with the fields of `filters.rules` (docs/training.md). The fields below decide how it
     is trained, not what it becomes: ``processes`` of torch, ``loaders`` that decode for each, ``checkpoint_every``
     steps (0: twenty in all); ``export`` to layouts of other libraries, and what its card says of its licence.
     ``shards`` are trained on in place of a run's: such a recipe needs no images and no reports."""

@@ -24,12 +24,12 @@ from benchmarks.training.table import SYNTHETIC
 from filters.compare.runs import EvaluationTask
 from filters.evaluate.data import read_set
 from filters.evaluate.rules import EvaluateRules
+from filters.rules import ModelRules, TrainingRules
 from filters.towers.lit import LitModel
 from filters.towers.model import create_filter
 from filters.training.distributed import DistributedContext
 from filters.training.loader import Steps
 from filters.training.plan import make_plan
-from filters.training.rules import ModelRules, TrainingRules
 from filters.training.shards import open_shards
 from tests.filters.films import films
 

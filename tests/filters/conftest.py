@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from filters.rules import FilterTrainingRules, ModelRules
 from filters.training.filter import train_filter
-from filters.training.rules import FilterTrainingRules, ModelRules
 from tests.filters.shapes import pairs
 
 SMALL = {

@@ -15,7 +15,7 @@ from curate.errors import RecipeError
 from filters.clean import agreeing, clean_keys, seen_in_evaluation, shard_records
 from filters.method import Records
 from filters.registry import CleanRules
-from filters.training.rules import FilterTrainingRules
+from filters.rules import FilterTrainingRules
 from tests.filters.shapes import pairs
 
 
@@ -70,5 +70,5 @@ def test_no_shards_and_a_broken_one_name_the_folder(tmp_path: Path):
     with pytest.raises(RecipeError, match="holds no shards"):
         shard_records(tmp_path)
     (tmp_path / "000000.tar").write_bytes(b"no tar at all")
-    with pytest.raises(RecipeError, match=r"000000\.tar"):
+    with pytest.raises(RecipeError, match="no record of"):
         shard_records(tmp_path)

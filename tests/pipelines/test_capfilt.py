@@ -30,7 +30,7 @@ from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
 TINY = {"shape": {"side": 32, "width": 32, "vision_layers": 1, "text_layers": 1}, "vocab": 300, "context": 24}
 FILTERS = {"judge": {"method": "blip", **TINY, "epochs": 8, "batch": 8, "findings": False}, "text_quality": {}}
-CAPFILT = {"filter": "judge", "least_groups": 0, "longest": 16}
+CAPFILT = {"filter": "judge", "min_groups": 0, "longest": 16}
 
 
 def silent(name: str, done: int, total: int) -> None:

@@ -31,8 +31,8 @@ def test_every_shipped_recipe_is_valid(path: Path) -> None:
     [
         ({"selct": {}}, ["selct", "no such field", "select"]),
         ({"images": 3}, ["images", "should be a list (got 3)", "fix: it says: Where pictures lie"]),
-        ({"filters": {"dfn": {"lr": -1}}}, ["filters.dfn", "lr: -1.0", "fix: above 0"]),
-        ({"filters": {"dfn": {"epochs": -2}}}, ["filters.dfn", "epochs: -2", "fix: 0 (none) or more"]),
+        ({"filters": {"dfn": {"lr": -1}}}, ["filters.dfn", "lr: -1", "fix: above 0"]),
+        ({"filters": {"dfn": {"epochs": -2}}}, ["filters.dfn", "epochs: -2", "fix: at least 0"]),
         ({"select": {"by": "nosuch"}}, ["select.by", "no filter makes 'nosuch'"]),
         ({"compare": {"selections": {"a": {"by": "nosuch"}}}}, ["compare.selections.a.by", "no filter makes 'nosuch'"]),
         ({"engine": {"record_seconds": float("inf")}}, ["engine.record_seconds"]),

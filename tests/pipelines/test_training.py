@@ -187,13 +187,13 @@ def test_commands(finished: Pipeline, trained: Path, recipe: Path, folder: Path)
 @pytest.mark.parametrize(
     ("override", "wanted"),
     [
-        ("train.warmup=3", "a share"),
+        ("train.warmup=3", "at most 1"),
         ("train.processes=0", "greater than or equal to 1"),
         ("compare.selections={all: {}}", "always there"),
         ("compare.train={foo: 1}", "no field 'foo'"),
         ("compare.train={seed: 1}", "compare.seeds"),
         ("compare.evaluate={drawz: 1}", "no field 'drawz'"),
-        ("compare.evaluate={draws: 0}", "1 or more"),
+        ("compare.evaluate={draws: 0}", "at least 1"),
     ],
 )
 def test_wrong_fields_are_told_before_any_work(recipe: Path, override: str, wanted: str) -> None:

@@ -16,24 +16,25 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from curate.errors import RecipeError, RunError
+from curate.errors import RunError
 from filters.findings import edit
-from filters.findings.slots import Slots, learn_slots, read_claims
+from filters.findings.slots import Claims, Slots, learn_slots, read_claims
 from filters.findings.verifier.network import FindingsNet
-from filters.findings.verifier.posterior import FEATURES, evidence, logistic, prior_of
 from filters.findings.verifier.train import fit
-from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
+from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, reading, write_card
 from filters.metrics import auroc
 from filters.registry import FindingsRules as Rules
 from filters.towers import preprocess
 from filters.towers.model import pick_device
-from filters.training.batches import hold_out
+from filters.towers.weights import write_state
 from filters.training.curve import write_epochs
-from filters.training.determinism import determinism
+from filters.training.distributed import determinism
+from filters.training.plan import hold_out
 
+FEATURES = ("claims", "worst", "silence", "most_left_out", "match", "place")
+_FLOOR = 0.02  # bound of the network's probabilities
 _MIN_PAIRS = 16  # clean pairs
 _BLOCK = 64
 
@@ -51,7 +52,7 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
             f"no finding is affirmed by {rules.min_texts} of the clean set's {len(clean.texts)} texts: more pairs,"
             " fewer 'min_texts' (in ours: part_rules.findings.min_texts), or another filter (text_quality needs few)"
         )
-    pool = _Decoded.of(_sample(training.pool.sorted(), rules), rules.side)
+    pool = _Decoded.of(training.pool.at_most(rules.pool), rules.side)
     held_out = hold_out(clean.groups, rules.holdout, rules.seed)
     with determinism(rules.seed, rules.threads):
         device = pick_device(rules.device)
@@ -66,9 +67,7 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
             judge, clean, np.flatnonzero(held_out) if held_out.sum() >= _MIN_PAIRS else train_rows
         )
     out.mkdir(parents=True, exist_ok=True)
-    save_file(
-        {k: v.detach().cpu().contiguous().clone() for k, v in net.state_dict().items()}, out / "model.safetensors"
-    )
+    write_state(net.state_dict(), out / "model.safetensors")
     write_epochs(out, curve)
     metrics |= {
         "loss": curve[-1]["loss"],
@@ -89,15 +88,12 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
 def load(folder: Path, device: str = "auto") -> Findings:
     """The filter that `train` wrote; RecipeError if the folder is damaged or holds something else."""
     card = read_card(folder)
-    try:
+    with reading(folder / "model.safetensors"):
         slots, rules = Slots(tuple(card["findings"]), tuple(card["regions"])), card["rules"]
         net = FindingsNet(slots, int(rules["width"]), int(rules["embed"]))
         net.load_state_dict(load_file(folder / "model.safetensors"))
         prior, weights = np.array(card["prior"], np.float64), np.array(card["calibration"], np.float64)
         side = int(rules["side"])
-    except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
-        problem = f"{folder}: card.json and model.safetensors are no findings filter ({type(error).__name__})"
-        raise RecipeError("filter", problem, "train it again") from None
     return Findings(net, slots, prior, weights, side, pick_device(device))
 
 
@@ -176,11 +172,6 @@ class _Decoded:
         return cls(pixels, [records.texts[i] for i in good], [records.groups[i] for i in good])
 
 
-def _sample(pool: Records, rules: Rules) -> Records:
-    order = np.random.default_rng(rules.seed).permutation(len(pool))[: rules.pool]
-    return pool.take(np.sort(order))
-
-
 def _calibrate(
     judge: Findings, clean: _Decoded, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
@@ -201,3 +192,46 @@ def _calibrate(
     weights = logistic(features, truth)
     scores = features @ weights[1:] + weights[0]
     return weights, {"holdout_auroc": auroc(scores, truth), "holdout_pairs": float(len(rows))}
+
+
+def evidence(
+    logits: NDArray[np.float64], claims: Claims, prior: NDArray[np.float64], first_region: int
+) -> list[NDArray[np.float64]]:
+    """Log-likelihood ratios of claims given the picture against the prior, in natural logarithms.
+
+    Returns the sum over claims on findings, the worst claim, the sum over omitted findings, the worst of those, and
+    the sum over regions, whose slots begin at ``first_region``.
+    """
+    probability = np.clip(1 / (1 + np.exp(-logits)), _FLOOR, 1 - _FLOOR)
+    log_present, log_absent = np.log(probability) - np.log(prior), np.log1p(-probability) - np.log1p(-prior)
+    per_slot = np.where(claims.polarity > 0, log_present, log_absent) * np.abs(claims.polarity)
+    omitted = np.where(claims.unmentioned, np.minimum(log_absent, 0.0), 0.0)
+    any_claim = (claims.polarity != 0).any(axis=1)
+    worst = np.where(claims.polarity != 0, per_slot, np.inf).min(axis=1)
+    return [
+        per_slot[:, :first_region].sum(axis=1),
+        np.where(any_claim, np.minimum(worst, 2.0), 0.0),
+        omitted.sum(axis=1),
+        omitted.min(axis=1),
+        per_slot[:, first_region:].sum(axis=1),
+    ]
+
+
+def prior_of(claims: Claims) -> NDArray[np.float64]:
+    """The weighted share of texts in which each slot is true, smoothed by one text."""
+    known = claims.weight.sum(axis=0)
+    return np.asarray(np.clip(((claims.truth * claims.weight).sum(axis=0) + 0.5) / (known + 2), 0.01, 0.99), np.float64)
+
+
+def logistic(x: NDArray[np.float64], y: NDArray[np.bool_], ridge: float = 1.0) -> NDArray[np.float64]:
+    """Weights (constant first) of a ridge logistic regression, both classes of equal weight, no slope negative."""
+    from sklearn.linear_model import LogisticRegression  # slow import, needed only for fitting
+
+    slopes, active = np.zeros(x.shape[1]), np.ones(x.shape[1], np.bool_)
+    while active.any():
+        fitted = LogisticRegression(C=1 / ridge, class_weight="balanced", solver="newton-cholesky", tol=1e-8)
+        slopes[active] = fitted.fit(x[:, active], y).coef_[0]
+        if (slopes >= 0).all():
+            return np.asarray(np.r_[fitted.intercept_, slopes])
+        active, slopes = slopes > 0, np.zeros(x.shape[1])
+    return np.zeros(x.shape[1] + 1)  # no feature indicates a right pair

@@ -10,8 +10,8 @@ another patient's image.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +28,8 @@ from curate.storage import local_folder
 from filters.findings import concept
 from filters.method import Batch, filter_hash, method_of, read_card
 from filters.registry import CapfiltRules
-from filters.score import DECIMALS, Needs, Scorer, prepare
-from filters.task import FINDINGS, Pool, refuse
+from filters.score import DECIMALS, Scorer
+from filters.task import FINDINGS, ScoreTask, refuse
 
 if TYPE_CHECKING:
     from filters.methods.blip.method import Blip
@@ -152,70 +152,40 @@ def provenance_of(folder: Path, rules: CapfiltRules) -> str:
 
 
 @dataclass(frozen=True)
-class CapfiltTask:
-    """Every pair that dedup kept is proposed a text and judged, by key: shaped as `filters.task.ScoreTask`.
+class CapfiltTask(ScoreTask):
+    """Every pair that dedup kept is proposed a text by the BLIP in ``captioner`` and judged, by key.
 
-    ``filters``: the run's, by name; where a synthetic text is chosen, the columns ``synthetic_NAME`` say how they score
-    the image with it, and what it claims (`curate.export.texts`).
+    ``folders`` are the run's filters, by name; where a synthetic text is chosen, the columns ``synthetic_NAME`` say how
+    they score the image with it, and what it claims (`curate.export.texts`).
     """
 
-    pool: Pool
-    folder: str
-    batch: int
+    captioner: str = ""
     rules: CapfiltRules = CapfiltRules()
-    device: str = "cpu"
-    filters: Mapping[str, str] = field(default_factory=dict)
-    scoring: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # as of `filters.task.ScoreTask`
-
-    def rows(self, partition: int) -> int:
-        """Records of the partition."""
-        return int(self.pool.read(partition, ["key"]).num_rows)
-
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
-        """The partition on one process, without an engine."""
-        model = self.model()
-        return self.assemble(partition, [model(b) for b in self.prepare(partition)])
-
-    def prepare(self, partition: int) -> Iterator[Any]:
-        """(keys, `Batch`) of at most ``batch`` decoded pairs; text-only records have none."""
-        table = self.pool.paired(partition, ["key", "image", "text"])
-        keys: list[str] = table["key"].to_pylist()
-        if not keys:
-            return
-        needs = Needs.of(map(_local, (self.folder, *self.filters.values())))
-        batches = prepare(table["image"].to_pylist(), table["text"].to_pylist(), needs, self.batch)
-        for start, batch in zip(range(0, len(keys), self.batch), batches, strict=True):
-            yield keys[start : start + self.batch], batch
 
     def model(self) -> Callable[[Any], Any]:
         """The filters, loaded once a process or actor, as a function of what `prepare` yields."""
         from filters.methods.blip import method
 
-        if not (_local(self.folder) / "card.json").exists():
+        folder = self._captioner()
+        if not (folder / "card.json").exists():
             return refuse  # nothing was trained because there is nothing to propose for
         scorer = self._scorer()  # sets torch's threads for both
-        loaded = method.load(_local(self.folder), self.device)
-        made_by = provenance_of(_local(self.folder), self.rules)
+        loaded, made_by = method.load(folder, self.device), provenance_of(folder, self.rules)
 
-        def propose(part: tuple[list[str], Batch]) -> pa.Table:
-            return rescored(capfilt(loaded, part[0], part[1], self.rules, made_by), part[1], scorer)
+        def propose(batch: Batch) -> pa.Table:
+            keys = [key for key, _ in batch.whose or ()]
+            return rescored(capfilt(loaded, keys, batch, self.rules, made_by), batch, scorer)
 
         return propose
 
     def assemble(self, partition: int, results: Iterable[Any]) -> pa.Table:
         """`CAPFILT` rows of the partition's pairs, and the scores of what is chosen of the synthetic texts."""
-        parts = list(results)
-        return pa.concat_tables(parts) if parts else self._nothing()
-
-    def _nothing(self) -> pa.Table:
-        """Every column, without a row: a partition of texts alone has the schema of the others."""
+        parts = list(results)  # of texts alone there are none: every column, without a row
         nothing = Batch({}, [], np.zeros(0, bool))
-        return rescored(CAPFILT.empty_table(), nothing, self._scorer())
+        return pa.concat_tables(parts) if parts else rescored(CAPFILT.empty_table(), nothing, self._scorer())
 
-    def _scorer(self) -> Scorer:
-        folders = {name: str(_local(folder)) for name, folder in self.filters.items()}
-        return Scorer(folders, self.device, scoring=self.scoring)
+    def _captioner(self) -> Path:
+        return local_folder(place(self.captioner))
 
-
-def _local(folder: str) -> Path:
-    return local_folder(place(folder))
+    def _looked_through(self) -> list[Path]:
+        return [self._captioner(), *super()._looked_through()]

@@ -13,13 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
-from filters.method import Batch, Scores
+from filters.method import Batch, Records, Scores
+from filters.metrics import against_others, auroc, auroc_with_interval
 from filters.towers.blocks import Blocks
-from filters.towers.tokenizer import TextTokenizer
+from filters.towers.preprocess import Pixels
+from filters.towers.tokenizer import WordPiece
 
 PAD = 0  # of our WordPiece and of BERT's
 _IGNORED = -100  # a label cross_entropy leaves out
-LENGTHS = (16, 32, 64, 128)  # texts are cut to the first of these that holds them: few shapes, little waste
+_LENGTHS = (16, 32, 64, 128)  # texts are cut to the first of these that holds them: few shapes, little waste
+_SHUFFLES = 4  # wrong texts a held-out image is measured against
 Rows = NDArray[np.float32]
 
 
@@ -28,7 +31,7 @@ class Matcher:
 
     native = False
 
-    def __init__(self, net: Any, tokenizer: TextTokenizer, side: int, device: str) -> None:
+    def __init__(self, net: Any, tokenizer: WordPiece, side: int, device: str) -> None:
         self.net, self.tokenizer = net.to(device).eval(), tokenizer
         self.device = torch.device(device)
         self.blocks = Blocks(device)
@@ -58,8 +61,16 @@ class Matcher:
     def run(self, function: Callable[..., torch.Tensor], texts: Sequence[str], pixels: torch.Tensor) -> Rows:
         """float32[n, ...]: ``function(pixels, ids)`` of n pairs, in blocks."""
         ids = torch.from_numpy(np.asarray(self.tokenizer(texts), np.int64))
-        with torch.inference_mode():
-            return by_length(self.blocks, function, ids, pixels)
+        used = (ids != PAD).sum(1)
+        widths = torch.full_like(used, ids.shape[1])
+        for length in sorted(_LENGTHS, reverse=True):
+            widths = torch.where((used <= length) & (widths > length), length, widths)
+
+        def of_rows(index: torch.Tensor) -> torch.Tensor:
+            cut = int(widths[index[0]])
+            return function(pixels[index].to(self.device), ids[index, :cut].to(self.device))
+
+        return self.blocks.by_length(of_rows, widths, torch.arange(len(ids))).cpu().numpy()
 
     def _score(self, pixels: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """float32[n, columns]; the image is encoded once for all of them."""
@@ -80,6 +91,20 @@ class Matcher:
             self._blank = self.caption_tokens(torch.zeros((1, 1, side, side), device=self.device))
         return self._blank
 
+    def measure(self, pixels: Pixels, pairs: Records, index: NDArray[np.int64], seed: int) -> dict[str, float]:
+        """AUROC of each column: the pairs ``index``, of held-out patients, against the same images with other such
+        texts."""
+        if len(index) < 2:
+            return {"holdout_pairs": float(len(index))}
+        texts, groups = np.array(pairs.texts, dtype=object), np.array(pairs.groups)
+        owner, partner = against_others(index, texts, groups, _SHUFFLES)
+        shown = {self.sides[0]: pixels[owner]}
+        scores = self(Batch(shown, [str(t) for t in texts[partner]], np.ones(len(owner), dtype=bool)))
+        right = owner == partner
+        measured = {f"holdout_auroc_{name}": auroc(values, right) for name, values in scores.items() if name}
+        measured |= auroc_with_interval("holdout_auroc", scores[""], right, [str(g) for g in groups[owner]], seed)
+        return {"holdout_pairs": float(len(index)), **measured}
+
 
 def log_odds(logits: torch.Tensor) -> torch.Tensor:
     """float32[n] of the matching head's float32[n, 2] (wrong, right)."""
@@ -91,30 +116,3 @@ def mean_log_probability(logits: torch.Tensor, ids: torch.Tensor, smoothing: flo
     wanted = torch.where(ids[:, 1:] == PAD, _IGNORED, ids[:, 1:])
     each = cross_entropy(logits.float().mT, wanted, reduction="none", ignore_index=_IGNORED, label_smoothing=smoothing)
     return -each.sum(1) / (wanted != _IGNORED).sum(1).clamp(min=1)
-
-
-def by_length(
-    blocks: Blocks, function: Callable[..., torch.Tensor], ids: torch.Tensor, *columns: torch.Tensor
-) -> NDArray[np.float32]:
-    """float32[n, ...]: ``function(*rows, rows of ids)`` of n rows, on the blocks' device; ids are padded with 0.
-
-    A row's result depends on the row alone: neither on its neighbours' texts nor on how many they are.
-    """
-    used = (ids != 0).sum(1)
-    width = torch.full_like(used, ids.shape[1])
-    for length in sorted(LENGTHS, reverse=True):
-        width = torch.where((used <= length) & (width > length), length, width)
-    out: NDArray[np.float32] | None = None
-    for length in torch.unique(width).tolist():
-        mine = torch.nonzero(width == length)[:, 0]
-
-        def run(index: torch.Tensor, length: int = length) -> torch.Tensor:
-            rows = [c[index].to(blocks.device) for c in columns]
-            return function(*rows, ids[index, :length].to(blocks.device))
-
-        found = blocks(run, mine)
-        out = np.empty((len(ids), *found.shape[1:]), np.float32) if out is None else out
-        out[mine.numpy()] = found
-    if out is None:
-        raise ValueError("no rows")
-    return out

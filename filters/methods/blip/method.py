@@ -15,23 +15,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from curate.errors import RecipeError
 from filters.method import Progress, TrainingSet, checkpoint_hash, read_card, write_card
-from filters.methods.blip import files
-from filters.methods.blip.holdout import measure
 from filters.methods.blip.matcher import Matcher, log_odds
-from filters.methods.blip.network import BlipNet
-from filters.methods.blip.start import InitializedModel, open_folder, save_net, start
+from filters.methods.blip.network import BlipNet, InitializedModel, open_folder, save_net, start
 from filters.methods.blip.texts import count_seen, rarest, read_texts
 from filters.methods.blip.train import Draw, last_losses, train_net
-from filters.methods.blip.vocabulary import Vocabulary
 from filters.registry import BlipRules as Rules
 from filters.towers import preprocess
+from filters.towers.blocks import to_device
 from filters.towers.model import pick_device
+from filters.towers.weights import read_object, write_object
 from filters.training.augment import augment
-from filters.training.batches import hold_out
 from filters.training.curve import Row, write_epochs
-from filters.training.determinism import determinism
-from filters.training.loop import to_device
+from filters.training.distributed import determinism
+from filters.training.plan import hold_out
 
 SEEN = "seen.json"  # in how many patients' texts each training sentence occurred, by fingerprint
 
@@ -41,9 +39,8 @@ class Blip(Matcher):
 
     def __init__(self, initial: InitializedModel, device: str) -> None:
         super().__init__(initial.net, initial.tokenizer, initial.net.side, device)
-        self.preprocessing, self.normalise = initial.preprocessing, files.normaliser(*initial.preprocessing)
-        self.vocabulary = Vocabulary({}, frozenset())  # `load` knows it, and what was seen in training
-        self.seen: dict[str, int] = {}
+        self.initial, self.normalise = initial, initial.picture.normalise
+        self.seen: dict[str, int] = {}  # in training: `load` knows it
 
     def judge(self, pixels: torch.Tensor, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32[n]: the matching head's log-odds alone, of uint8[n, c, side, side] and n texts."""
@@ -90,13 +87,15 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
             curve = train_net(blip.net, blip.encode_by, draw, texts.take(~held), rules, progress)
             metrics = {**last_losses(curve), "train_pairs": float((~held).sum())}
         metrics["undecodable"] = float(len(clean) - len(good))
-        metrics |= measure(blip, pixels, clean.take(good), np.flatnonzero(held) if rules.epochs else None, rules.seed)
+        asked = np.flatnonzero(held) if rules.epochs else np.arange(len(good))
+        metrics |= blip.measure(pixels, clean.take(good), asked, rules.seed)
     out.mkdir(parents=True, exist_ok=True)
-    save_net(blip.net, initial.tokenizer, initial.preprocessing, out)
+    save_net(initial, out)
     write_epochs(out, curve)
-    files.save_json(count_seen(clean.texts, clean.groups), out / SEEN)
+    write_object(out / SEEN, count_seen(clean.texts, clean.groups))
     public = replace(rules, checkpoint=checkpoint_hash(rules.checkpoint), captioner=checkpoint_hash(rules.captioner))
-    about = {"side": blip.net.side, "mean": initial.preprocessing[0], "std": initial.preprocessing[1]}
+    picture = initial.picture
+    about = {"side": blip.net.side, "mean": picture.image_mean, "std": picture.image_std}
     write_card(out, "blip", public, data_, metrics, context=initial.tokenizer.context_length, preprocessing=about)
     return metrics
 
@@ -116,6 +115,8 @@ def load(folder: Path, device: str = "auto") -> Blip:
     card = read_card(folder)
     initial = open_folder(folder, int(card.get("context", Rules.context)))
     blip = Blip(initial, pick_device(device))
-    blip.vocabulary = Vocabulary.read(folder / "tokenizer.json")
-    blip.seen = {str(k): int(v) for k, v in files.read_json(folder / SEEN).items()}
+    seen = read_object(folder / SEEN)
+    if seen is None:
+        raise RecipeError("filter", f"cannot read {SEEN} of {folder.name}", "train the filter again")
+    blip.seen = {str(k): int(v) for k, v in seen.items()}
     return blip

@@ -12,10 +12,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from filters.findings import EDITS, concept, versions
 from filters.towers.tokenizer import TextTokenizer
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _MARKS = re.compile(r"[^\w]+")
+_DIGITS = re.compile(r"(?<=\d) (?=\d)")  # our tokenizer writes numbers digit by digit
+_BEFORE = re.compile(r" (?=[.,;:!?%)\]])")
+_AFTER = re.compile(r"(?<=[(\[]) ")
+_TIGHT = re.compile(r"(?<=\w) ([-/'’]) (?=\w)|(?<=\d)([.,]) (?=\d)")
+_BEGINNING = re.compile(r"(^|[.!?] )([a-z])")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,29 +50,13 @@ def read_texts(texts: Sequence[str], tokenizer: TextTokenizer, findings: bool, s
     none = torch.zeros((0, ids.shape[1]), dtype=torch.int64)
     if not findings:
         return Texts(rows, labels, labels, [none] * len(first))
-    meant = [meaning_of(texts[at]) or f"\0{label}" for label, at in enumerate(first)]
+    meant = [concept(texts[at]) or f"\0{label}" for label, at in enumerate(first)]
     meanings = np.unique(meant, return_inverse=True)[1].reshape(-1)[labels]
     edits = []
     for at in first:
-        changed = torch.from_numpy(np.asarray(tokenizer(edits_of(texts[at], seed)), np.int64))
+        changed = torch.from_numpy(np.asarray(tokenizer(versions(texts[at], EDITS, seed=seed)), np.int64))
         edits.append(changed[(changed != rows[at]).any(dim=1)])  # where the tokenizer sees a difference
     return Texts(rows, labels, meanings, edits)
-
-
-def meaning_of(text: str) -> str:
-    """The findings a text affirms, canonical; "" where it names none that is known."""
-    from filters.findings import concept  # only where findings are read
-
-    return concept(text)
-
-
-def edits_of(text: str, seed: int) -> list[str]:
-    """Every kind of edit that applies to ``text``, the same whatever the other texts."""
-    from filters.findings import EDITS, edit
-
-    start = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
-    made = (edit(text, kind, np.random.default_rng([seed, start, i])) for i, kind in enumerate(EDITS))
-    return [t for t in made if t is not None and t != text]
 
 
 def trim(*rows: torch.Tensor, pad: int = 0) -> tuple[torch.Tensor, ...]:
@@ -99,3 +89,10 @@ def fingerprint(text: str) -> str:
     """32 hex digits of a text's letters and digits: spacing, case and marks make no difference."""
     bare = _MARKS.sub("", text.casefold())
     return hashlib.sha256(bare.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def readable(text: str) -> str:
+    """Words and marks joined by spaces to a text as it is written: marks closed up, sentences begun with a capital."""
+    text = _AFTER.sub("", _BEFORE.sub("", _DIGITS.sub("", text)))
+    text = _TIGHT.sub(lambda m: m[1] or m[2], text)
+    return _BEGINNING.sub(lambda m: m[1] + m[2].upper(), text).strip()

@@ -7,7 +7,6 @@ black image. The image tokens are computed once and kept, so training costs no i
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,28 +16,79 @@ import torch
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
-from curate.storage import remove_tree
 from filters.method import Progress, Records, TrainingSet, checkpoint_hash, read_card, write_card
-from filters.methods.blip import files
-from filters.methods.blip.holdout import measure
 from filters.methods.blip.matcher import Matcher
+from filters.methods.blip.network import plain
 from filters.methods.blip.texts import read_texts
 from filters.methods.blip.train import Draw, last_losses, train_net
-from filters.methods.blip2.image_encoders import ImageEncoder, VitEncoder, of_filter_folder, saved_tower
-from filters.methods.blip2.qformer import Blip2Config, QFormer, small_config
+from filters.methods.blip2.qformer import Blip2Config, Blip2VisionModel, QFormer, small_config
 from filters.registry import Blip2Rules as Rules
+from filters.rules import FilterTrainingRules
 from filters.towers import preprocess
-from filters.towers.model import pick_device
+from filters.towers.model import TOWERS, Filter, bring_towers, open_towers, pick_device
 from filters.towers.tokenizer import WordPiece, read_wordpiece, train_wordpiece
-from filters.towers.weights import read_folder, read_state
+from filters.towers.transformers_folder import Picture, read_config
+from filters.towers.weights import fill, read_folder, read_object, read_state, write_object, write_state
 from filters.training.augment import augment
-from filters.training.batches import hold_out
 from filters.training.curve import write_epochs
-from filters.training.determinism import determinism
+from filters.training.distributed import determinism
 from filters.training.filter import train_filter
-from filters.training.rules import FilterTrainingRules
+from filters.training.plan import hold_out
 
 _WRITER = "language_head.safetensors"  # what transformers has no place for
+_STAGES = 2  # of a tower without a class token, the last ones; the finer grid keeps where things are
+
+
+class ImageEncoder(torch.nn.Module):
+    """uint8[n, c, side, side] to tokens float32[n, t, width]; nothing in it is ever trained."""
+
+    def __init__(self, picture: Picture) -> None:
+        super().__init__()
+        self.side, self.picture, self.normalise = picture.image_size, picture, picture.normalise
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        with torch.no_grad():
+            return self.tokens(self.normalise(pixels))
+
+    def tokens(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The tokens of normalised pixels float32[n, 3, side, side]."""
+        raise NotImplementedError
+
+
+class TowerEncoder(ImageEncoder):
+    """An open_clip image tower: the grids of its last two stages, the coarser one repeated to the finer's grid."""
+
+    def __init__(self, found: Filter) -> None:
+        pixels, visual = found.preprocessing, found.model.visual
+        super().__init__(Picture(found.side, pixels["mean"], pixels["std"]))
+        self.visual: Any = visual
+        if not hasattr(visual, "forward_intermediates"):
+            kind = type(visual).__name__
+            raise RecipeError("encoder", f"open_clip's {kind} gives no token grid", "a ResNet, ViT or timm tower")
+        self.eval().requires_grad_(False)
+
+    def tokens(self, pixels: torch.Tensor) -> torch.Tensor:
+        """float32[n, h * w, channels], rows of the grid after one another, each channel group of unit scale."""
+        found = self.visual.forward_intermediates(pixels, indices=_STAGES, intermediates_only=True, output_fmt="NCHW")
+        grids = [g.float() for g in found["image_intermediates"]]
+        size = max((tuple(g.shape[2:]) for g in grids), key=lambda s: s[0] * s[1])
+        grids = [torch.nn.functional.interpolate(g, size=size, mode="nearest") for g in grids]
+        rows = [g.flatten(2).transpose(1, 2) for g in grids]
+        return torch.cat([torch.nn.functional.layer_norm(r, r.shape[2:]) for r in rows], dim=2)
+
+
+class VitEncoder(ImageEncoder):
+    """BLIP-2's own image encoder."""
+
+    def __init__(self, config: Any, picture: Picture) -> None:
+        super().__init__(picture)
+        self.vision_model: Any = Blip2VisionModel(config.vision_config)
+        self.eval().requires_grad_(False)
+
+    def tokens(self, pixels: torch.Tensor) -> torch.Tensor:
+        """float32[n, 1 + patches, d]."""
+        return torch.as_tensor(self.vision_model(pixel_values=pixels).last_hidden_state)
 
 
 class Blip2(Matcher):
@@ -68,29 +118,29 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
         with determinism(rules.seed, rules.threads):
             blip2 = _open(Path(rules.encoder), rules.context, device)
             pixels, good = preprocess.decode_all(clean.images, blip2.encoder.side)
-            metrics |= measure(blip2, pixels, clean.take(good), None, rules.seed)
+            metrics |= blip2.measure(pixels, clean.take(good), np.arange(len(good)), rules.seed)
     else:
         encoder = _encoder(rules, clean, out)
         with determinism(rules.seed, rules.threads):
             blip2, metrics = _fit(encoder, clean, rules, device, out, progress)
     _save(blip2, out)
     public = replace(rules, encoder=checkpoint_hash(rules.encoder))
-    about = {"side": blip2.encoder.side, "mean": blip2.encoder.mean, "std": blip2.encoder.std}
+    picture = blip2.encoder.picture
+    about = {"side": picture.image_size, "mean": picture.image_mean, "std": picture.image_std}
     context = blip2.tokenizer.context_length
     write_card(out, "blip2", public, data_, metrics, context=context, preprocessing=about)
     return metrics
 
 
 def _encoder(rules: Rules, clean: Records, out: Path) -> ImageEncoder:
+    """Of the towers that the recipe brings, which are copied, or of towers trained in the filter's own folder."""
     if rules.encoder is not None:
-        return of_filter_folder(Path(rules.encoder))
-    folder = Path(tempfile.mkdtemp(prefix=".towers-", dir=out))
-    try:
+        read_card(Path(rules.encoder))
+        bring_towers(Path(rules.encoder), out)
+    else:
         towers = FilterTrainingRules(seed=rules.seed, threads=rules.threads, device=rules.device)
-        train_filter(clean.images, clean.texts, clean.groups, folder, towers)
-        return of_filter_folder(folder)
-    finally:
-        remove_tree(folder, out)
+        train_filter(clean.images, clean.texts, clean.groups, out / TOWERS, towers)
+    return TowerEncoder(open_towers(out, "cpu"))
 
 
 def _fit(
@@ -107,7 +157,7 @@ def _fit(
     curve = train_net(net, lambda net, tokens: tokens, kept_tokens(seen), texts.take(~held), rules, progress)
     write_epochs(out, curve)
     metrics = last_losses(curve) | {"train_pairs": float((~held).sum()), "undecodable": float(len(clean) - len(good))}
-    return blip2, metrics | measure(blip2, pixels, pairs, np.flatnonzero(held), rules.seed)
+    return blip2, metrics | blip2.measure(pixels, pairs, np.flatnonzero(held), rules.seed)
 
 
 @torch.no_grad()
@@ -143,36 +193,42 @@ def load(folder: Path, device: str = "auto") -> Blip2:
 
 def _is_transformers(folder: Path) -> bool:
     """Whether a folder is a checkpoint of transformers' BLIP-2, not a filter with towers."""
-    if not (folder / "config.json").is_file():
+    config = read_object(folder / "config.json")
+    if config is None:
         problem = f"{folder} holds no config.json"
         raise RecipeError("encoder", problem, "a filter's folder, or a checkpoint of Blip2ForImageTextRetrieval")
-    return "model_type" in files.read_json(folder / "config.json")
+    return config.get("model_type") == "blip-2"
 
 
 def _open(folder: Path, context: int, device: str) -> Blip2:
-    config = files.read_config(folder / "config.json", Blip2Config)
-    weights = read_folder(folder)
-    encoder: ImageEncoder | None = saved_tower(folder)
-    if encoder is None:
-        encoder = VitEncoder(config, *files.read_preprocessing(folder))
-        visual = {k.removeprefix("vision_model."): v for k, v in weights.items() if k.startswith("vision_model.")}
-        files.fill(encoder.vision_model, visual, f"{folder.name}/model.safetensors", {})
+    config, weights = read_config(Blip2Config, folder), read_folder(folder)
+    name = f"{folder.name}/model.safetensors"
+    weights.pop("embeddings.position_ids", None)  # a buffer older versions saved
+    encoder: ImageEncoder
+    if (folder / TOWERS).is_dir():
+        encoder = TowerEncoder(open_towers(folder, "cpu"))
+    else:
+        encoder = VitEncoder(config, Picture.read(folder, int(config.vision_config.image_size)))
+        fill(encoder, {k: v for k, v in weights.items() if k.startswith("vision_model.")}, name)
     net = QFormer(config, generate=(folder / _WRITER).is_file())
+    own: dict[str, torch.Tensor] = {}
     if net.captioner is not None:
-        files.fill(net.captioner, read_state(folder / _WRITER), f"{folder.name}/{_WRITER}", {})
-    rest = {k: v for k, v in weights.items() if not k.startswith("vision_model.")}
-    own = {f"captioner.{k}": v for k, v in net.captioner.state_dict().items()} if net.captioner is not None else {}
-    files.fill(net, rest | own, f"{folder.name}/model.safetensors", {})
+        fill(net.captioner, read_state(folder / _WRITER), f"{folder.name}/{_WRITER}")
+        own = {f"captioner.{k}": v for k, v in net.captioner.state_dict().items()}
+    fill(net, {k: v for k, v in weights.items() if not k.startswith("vision_model.")} | own, name)
     reader: Any = config.qformer_config
     tokenizer = read_wordpiece(folder, min(context, reader.max_position_embeddings), reader.vocab_size)
     return Blip2(encoder, net, tokenizer, device)
 
 
 def _save(blip2: Blip2, folder: Path) -> None:
-    state = blip2.net.state_dict()
-    weights = blip2.encoder.save(folder) | {k: v for k, v in state.items() if not k.startswith("captioner.")}
+    weights = {k: v for k, v in blip2.net.state_dict().items() if not k.startswith("captioner.")}
+    if isinstance(blip2.encoder, VitEncoder):  # its weights go under transformers' names
+        weights |= blip2.encoder.state_dict()
+        blip2.encoder.picture.write(folder)
     if blip2.net.captioner is not None:
-        files.save_weights(blip2.net.captioner.state_dict(), folder / _WRITER)
-    files.save_weights(weights, folder / "model.safetensors")
-    files.save_json(files.plain(blip2.net.config), folder / "config.json")
-    files.save_tokenizer(blip2.tokenizer, folder)
+        write_state(blip2.net.captioner.state_dict(), folder / _WRITER)
+    write_state(weights, folder / "model.safetensors")
+    write_object(folder / "config.json", plain(blip2.net.config))
+    for name, content in blip2.tokenizer.transformers_files().items():
+        (folder / name).write_bytes(content)

@@ -19,7 +19,11 @@ from filters.towers.tokenizer import TextTokenizer
 torchvision_ops.ensure()
 from transformers import Blip2Config as Blip2Config  # noqa: E402  after `ensure`
 from transformers import Blip2QFormerConfig, Blip2VisionConfig  # noqa: E402  after `ensure`
-from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel, Blip2TextEmbeddings  # noqa: E402
+from transformers.models.blip_2.modeling_blip_2 import (  # noqa: E402
+    Blip2QFormerModel,
+    Blip2TextEmbeddings,
+)
+from transformers.models.blip_2.modeling_blip_2 import Blip2VisionModel as Blip2VisionModel  # noqa: E402
 
 
 def small_config(shape: QShape, seen: int, side: int, tokenizer: TextTokenizer, generate: bool = False) -> Blip2Config:

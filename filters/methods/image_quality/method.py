@@ -15,12 +15,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from curate.errors import RecipeError, RunError
+from curate.errors import RunError
 from filters.banks import digests
-from filters.method import Batch, Progress, Scores, TrainingSet, read_card, write_card
+from filters.method import Batch, Progress, Scores, TrainingSet, read_card, reading, write_card
 from filters.methods.image_quality.features import BLANK, NAMES, describe, text_share
 from filters.methods.image_quality.negatives import draw_negative
 from filters.metrics import auroc
@@ -67,9 +66,8 @@ class Bank:
 def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
     """Learn what clean pictures are like; RunError where fewer than 16 decode."""
     rng = np.random.default_rng(rules.seed)
-    clean = training.clean.sorted()
-    chosen = np.sort(rng.permutation(len(clean))[: rules.max_images])
-    decoded = ((clean.keys[int(i)], preprocess.decode(clean.images[int(i)], rules.side)) for i in chosen)
+    clean = training.clean.at_most(rules.max_images)
+    decoded = ((key, preprocess.decode(image, rules.side)) for key, image in zip(clean.keys, clean.images, strict=True))
     named = [(key, p) for key, p in decoded if p is not None]
     keys, pictures = [key for key, _ in named], [p for _, p in named]
     if len(pictures) < _LEAST:
@@ -99,14 +97,11 @@ _ARRAYS = ("middle", "whiten", "known", "judge", "blank", "usual")
 def load(folder: Path, device: str = "auto") -> ImageQuality:
     """The filter `train` wrote; RecipeError where the folder is another's or damaged."""
     card = read_card(folder)
-    try:
+    with reading(folder / "bank.safetensors"):
         found = load_file(folder / "bank.safetensors")
         bank, side = Bank(**{name: found[name] for name in _ARRAYS}), int(card["rules"]["side"])
         if bank.middle.shape != (len(NAMES),):
-            raise ValueError(bank.middle.shape)
-    except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
-        problem = f"{folder}: card.json and bank.safetensors are no image_quality filter ({type(error).__name__})"
-        raise RecipeError("filter", problem, "train it again") from None
+            raise ValueError
     return ImageQuality(bank, side)
 
 

@@ -14,15 +14,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from curate.dedup.exact import normalise
 from curate.dedup.image import SIDE, ranks, thumb
-from curate.errors import RecipeError
 from filters.banks import digests
 from filters.findings import concept
-from filters.method import Batch
+from filters.method import Batch, reading
 from filters.towers.preprocess import Pixels
 
 FILE = "copies.safetensors"
@@ -77,14 +75,11 @@ class Copies:
     def load(cls, folder: Path) -> Copies:
         """RecipeError naming the file where it is missing or damaged."""
         path = folder / FILE
-        try:
-            held = load_file(path)
-            pictures, claims, own = (held[name].astype(np.uint64) for name in ("pictures", "claims", "own"))
-            names = held.get("names", np.zeros(len(own), np.uint64))  # rows had none once
+        with reading(path):
+            found = load_file(path)
+            pictures, claims, own, names = (found[n].astype(np.uint64) for n in ("pictures", "claims", "own", "names"))
             if pictures.shape != (len(own), _ORDER**2 // 64) or claims.shape != own.shape or own.ndim != 1:
                 raise ValueError
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise RecipeError(str(path), f"cannot be read ({type(error).__name__})", "train the filter again") from None
         return cls(pictures, claims, own, names)
 
 

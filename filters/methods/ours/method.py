@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.errors import RecipeError, RunError
+from curate.errors import RunError
 from curate.report.trust import Reliability
 from curate.storage import remove_tree
 from filters.findings import concept
@@ -46,6 +46,7 @@ from filters.method import (
     load_method,
     module_of,
     read_card,
+    reading,
     write_card,
 )
 from filters.methods.ours.calibration import reliability
@@ -56,7 +57,7 @@ from filters.methods.ours.prior import USUAL, beside, factors, right_share, weig
 from filters.registry import OursRules as Rules
 from filters.registry import field_names, make_rules, registered
 from filters.score import Needs, Scorer, column, prepare
-from filters.training.batches import hold_out
+from filters.training.plan import hold_out
 
 JUDGES = "judges"
 _LEAST = 40  # clean pairs, below which there is nothing to hold out
@@ -205,14 +206,11 @@ def _copies(clean: Records, pool: Records, side: int) -> Copies:
 def load(folder: Path, device: str = "auto") -> Ours:
     """The mixture in ``folder`` and its parts; RecipeError where a file is missing or damaged."""
     card = read_card(folder)
-    try:
+    with reading(folder / "mixture.json"):
         stored = json.loads((folder / "mixture.json").read_text("utf-8"))
         mixture = Mixture.from_json(stored["mixture"])
         prior = {str(k): float(v) for k, v in stored["prior"].items()}
         parts = [str(name) for name in card["rules"]["parts"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        problem = f"cannot be read ({type(error).__name__})"
-        raise RecipeError(str(folder / "mixture.json"), problem, "train the filter again") from None
     methods = {name: load_method(folder / "parts" / name, device) for name in parts}
     return Ours(methods, mixture, prior, Copies.load(folder))
 

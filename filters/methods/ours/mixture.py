@@ -8,6 +8,7 @@ groups (patients), and the probability of "right" is calibrated on what the fold
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -105,37 +106,18 @@ class Mixture:
         """float64[n]: calibrated probability that each pair is right."""
         return np.asarray(self.posterior(features)[:, self.classes.index(RIGHT)])
 
-    def faults(self, features: ArrayLike) -> dict[str, Floats]:
-        """The probability of each fault, float64[n] by name; with `probability` they sum to 1."""
-        found = self.posterior(features)
-        return {name: found[:, i] for i, name in enumerate(self.classes) if name != RIGHT}
-
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        e = self.expansion
-        return {
-            "names": list(self.names),
-            "classes": list(self.classes),
-            "prior": list(self.prior),
-            "basis": e.basis,
-            "fill": e.fill.tolist(),
-            "center": e.center.tolist(),
-            "scale": e.scale.tolist(),
-            "flagged": list(e.flagged),
-            "knots": e.knots.tolist(),
-            "weights": self.weights.tolist(),
-            "calibration": asdict(self.calibration),
-            "metrics": dict(self.metrics),
-        }
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=np.ndarray.tolist))
+        return plain
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Mixture:
         """Of `to_json`'s values; KeyError, TypeError or ValueError where they are not or do not fit each other."""
         names, classes = tuple(map(str, value["names"])), tuple(map(str, value["classes"]))
-        fill, center, scale, knots, weights = (
-            np.array(value[n], np.float64) for n in ("fill", "center", "scale", "knots", "weights")
-        )
-        expansion = Expansion(str(value["basis"]), fill, center, scale, tuple(map(int, value["flagged"])), knots)
+        e, weights = value["expansion"], np.array(value["weights"], np.float64)
+        fill, center, scale, knots = (np.array(e[n], np.float64) for n in ("fill", "center", "scale", "knots"))
+        expansion = Expansion(str(e["basis"]), fill, center, scale, tuple(map(int, e["flagged"])), knots)
         prior = tuple(float(p) for p in value["prior"])
         if RIGHT not in classes or len(prior) != len(classes) or {len(fill), len(center), len(scale)} != {len(names)}:
             raise ValueError("a mixture's columns and classes do not fit each other")

@@ -18,9 +18,9 @@ from safetensors.torch import save_file
 
 from curate.errors import RecipeError
 from curate.storage import TEMPORARY, remove_tree
-from filters.towers import tiny_eva
 from filters.towers.encoder import Filter, OwnFolder
 from filters.towers.model import load_filter
+from filters.towers.openclip import TINY_EVA
 from filters.training.export.tokenizer import own_files
 
 
@@ -64,8 +64,8 @@ def check_open_clip(trained: Filter) -> None:
     text, vision = trained.config.get("text_cfg", {}), trained.config.get("vision_cfg", {})
     if isinstance(trained.model, OwnFolder):
         problem = "the model is not open_clip's"
-    elif vision.get("timm_model_name") == tiny_eva.NAME:
-        problem = f"timm by itself knows no {tiny_eva.NAME}"
+    elif vision.get("timm_model_name") == TINY_EVA:
+        problem = f"timm by itself knows no {TINY_EVA}"
     elif "hf_model_name" in text:
         problem = "open_clip would look for the text tower's configuration on the hub"
     else:

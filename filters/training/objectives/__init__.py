@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from filters.rules import ObjectiveName, TrainingRules
 from filters.towers.encoder import Filter
-from filters.training.objectives.coca import Coca
 from filters.training.objectives.contrastive import Contrastive
-from filters.training.objectives.distill import Distill
+from filters.training.objectives.distill import Coca, Distill
 from filters.training.objectives.protocol import Objective
 from filters.training.objectives.semantic import SemanticMatch
-from filters.training.rules import ObjectiveName, TrainingRules
 
 SIGMOID: tuple[ObjectiveName, ...] = ("siglip", "siglip2")  # these need a learner with a bias
 

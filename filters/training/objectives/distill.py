@@ -1,4 +1,5 @@
-"""Distillation (open_clip's DistillClipLoss): the contrast, and the similarities of a frozen teacher as targets.
+"""Two of open_clip's own objectives beside the plain contrast: CoCa (2205.01917), contrast and captioning by a model
+with a text decoder; and distillation (DistillClipLoss), the similarities of a frozen teacher as targets.
 
 The teacher may be any model's folder that `filters.towers.model.load_filter` reads. It gets the learner's augmented
 pixels at its own side and statistics, and texts by its own tokenizer (through the labeller), so that vocabularies may
@@ -15,13 +16,41 @@ from typing import Any
 import torch
 
 from curate.errors import RecipeError
+from filters.rules import TrainingRules
 from filters.towers.encoder import Filter, image_rows, text_rows
 from filters.towers.model import load_filter
 from filters.towers.openclip import open_clip
 from filters.towers.tokenizer import TextTokenizer
 from filters.training.distributed import DistributedContext
+from filters.training.objectives.heads import token_sums
+from filters.training.objectives.losses import contrast, mean_of_tokens
 from filters.training.objectives.protocol import DeviceBatch, Features, Labels, Objective
-from filters.training.rules import TrainingRules
+
+
+class Coca(Objective):
+    """open_clip's own CoCa, summed as its CoCaLoss does; ``weight`` is the caption's."""
+
+    def __init__(self, learner: Filter, weight: float) -> None:
+        super().__init__()
+        if not isinstance(learner.model, open_clip.CoCa):
+            problem = "coca trains a model with a decoder of texts"
+            raise RecipeError("train.objective", problem, "arch: radsift-tiny-coca, or one of open_clip's coca_*")
+        self._weight = weight
+
+    def features(self, model: Any, batch: DeviceBatch) -> Features:
+        """Unit rows "image" and "text" float32[n, d]; "caption" and "tokens" float32[n], as from `token_sums`."""
+        outputs = model(batch.pixels, batch.ids)
+        caption, tokens = token_sums(outputs["logits"], outputs["labels"], model.pad_id)
+        rows = {"image": outputs["image_features"].float(), "text": outputs["text_features"].float()}
+        return {**rows, "caption": caption, "tokens": tokens}
+
+    def loss(self, features: Features, model: Any, distributed: DistributedContext) -> dict[str, torch.Tensor]:
+        """open_clip's CoCaLoss: "contrast" + weight * "caption"."""
+        contrastive_loss, caption = (
+            contrast("clip", features, model, distributed),
+            mean_of_tokens(features, distributed),
+        )
+        return {"loss": contrastive_loss + self._weight * caption, "contrast": contrastive_loss, "caption": caption}
 
 
 @dataclass(frozen=True)
@@ -74,7 +103,7 @@ class Distill(Objective):
         loss = open_clip.DistillClipLoss(
             local_loss=True, gather_with_grad=True, rank=distributed.rank, world_size=distributed.size
         )
-        contrast, distill = loss(
+        contrastive_loss, distill = loss(
             features["image"],
             features["text"],
             model.logit_scale.exp(),
@@ -82,7 +111,7 @@ class Distill(Objective):
             features["teacher_text"].detach(),
             self._scale,
         )
-        return {"loss": contrast + self._weight * distill, "contrast": contrast, "distill": distill}
+        return {"loss": contrastive_loss + self._weight * distill, "contrast": contrastive_loss, "distill": distill}
 
 
 def _statistics(model: Filter) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.compare.outcome import choose, compare_selections, efficiency, estimate, measures, student_t95
+from filters.compare.outcome import choose, compare_selections, efficiency, estimate, measures
 from tests.filters.compare.results import NAME, cell
 
 VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=12)
@@ -21,7 +21,10 @@ VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=12)
     [(1, 12.706), (2, 4.303), (4, 2.776), (9, 2.262), (15, 2.131), (20, 2.086), (30, 2.042), (60, 2.000), (120, 1.980)],
 )
 def test_students_t_by_its_table(freedom: int, point: float) -> None:
-    assert student_t95(freedom) == pytest.approx(point, rel=0.005)
+    values = np.arange(freedom + 1.0)
+    found = estimate(values.tolist())
+    error = np.std(values, ddof=1) / np.sqrt(len(values))
+    assert (float(found.high or 0) - found.value) / error == pytest.approx(point, rel=0.005)
 
 
 def test_an_estimate_by_hand() -> None:

@@ -13,8 +13,8 @@ from curate.engine import Engine
 from filters.compare.outcome import measures
 from filters.compare.runs import RESULTS, EvaluationTask, ExperimentRun, read_experiment, run_experiment
 from filters.evaluate.rules import EvaluateRules
+from filters.rules import ModelRules, TrainingRules
 from filters.training.job import TrainingJob
-from filters.training.rules import ModelRules, TrainingRules
 from filters.training.shards import open_shards
 from tests.filters.training.shards import write_films
 from tests.killed import run_until_killed

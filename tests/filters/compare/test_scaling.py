@@ -23,7 +23,6 @@ def test_a_law_without_noise_is_found_exactly(a: float, b: float) -> None:
     assert (law.b_low, law.b_high) == pytest.approx((b, b), abs=1e-9)
     assert law.reach == pytest.approx((1e3, 16e3))
     assert law.at(64e3) == pytest.approx((a * 64e3**b,) * 3, rel=1e-6)
-    assert law.beyond(160e3) == pytest.approx(10)
 
 
 def test_a_noisy_law_lies_within_its_interval() -> None:

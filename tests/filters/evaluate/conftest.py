@@ -6,10 +6,10 @@ import pytest
 
 from filters.evaluate.sets import EvalSet, set_of
 from filters.method import Records
+from filters.rules import FilterTrainingRules, ModelRules
 from filters.towers.encoder import Filter
 from filters.towers.model import load_filter
 from filters.training.filter import train_filter
-from filters.training.rules import FilterTrainingRules, ModelRules
 from tests.filters.films import films
 
 N = 160

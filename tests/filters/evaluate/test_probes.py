@@ -73,4 +73,4 @@ def test_a_strong_penalty_leaves_the_shares_of_the_classes():
     rows, labels, _ = blobs(300, 0.3)
     fitted = Probe.of(rows).fit(rows, np.eye(3)[labels], 10.0, True)
     np.testing.assert_allclose(np.exp(fitted(rows)).mean(axis=0), np.bincount(labels) / 300, atol=0.02)
-    assert np.abs(fitted.weight).max() < 0.05
+    assert np.abs(fitted.models[0].coef_).max() < 0.05

@@ -12,7 +12,7 @@ import pytest
 
 from curate.errors import RecipeError
 from filters.evaluate.encode import encode
-from filters.evaluate.language import language
+from filters.evaluate.retrieval import language
 from filters.evaluate.rules import EvaluateRules, check_evaluate_rules
 from filters.evaluate.run import evaluate
 from filters.evaluate.sets import EvalSet, set_of

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from filters.evaluate.encode import encode, text_rows
-from filters.evaluate.prompts import ABSENT, PRESENT, ensemble, names, prompts
 from filters.evaluate.rules import EvaluateRules
 from filters.evaluate.sets import EvalSet, set_of
-from filters.evaluate.targets import labels_of, targets
+from filters.evaluate.targets import ABSENT, PRESENT, ensemble, labels_of, names, prompts, targets
 from filters.evaluate.zero_shot import best_threshold, class_scores, cross_thresholded, finding_truth, truth_of
 from filters.metrics import auroc
 from filters.towers.encoder import Filter

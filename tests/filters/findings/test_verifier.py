@@ -15,9 +15,8 @@ from safetensors.torch import load_file, save_file
 from curate.errors import RecipeError, RunError
 from filters.findings.slots import Slots, learn_slots, read_claims
 from filters.findings.verifier import method as findings
-from filters.findings.verifier.method import Findings, Rules
+from filters.findings.verifier.method import FEATURES, Findings, Rules, logistic
 from filters.findings.verifier.network import FindingsNet
-from filters.findings.verifier.posterior import FEATURES, logistic
 from filters.method import Batch, Records, TrainingSet, load_method, method_of, read_card
 from filters.metrics import auroc
 from filters.registry import make_rules

@@ -14,9 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from filters.banks import digests
 from filters.judges.faults import Faults, exchange, holdout_error, largest_share
 from filters.judges.judges import Judges
-from filters.judges.posterior import Posterior, right_share
 from filters.judges.spaces import ImageSpace, TextSpace, unit, words_of
-from filters.judges.stack import Linear, wrong_texts
+from filters.judges.stack import Linear, Posterior, right_share, wrong_texts
 from filters.judges.study import COLUMNS, Memory
 from filters.methods.ours.calibration import ece
 from tests.filters.judges.made import given

@@ -21,7 +21,7 @@ from tests.filters.films import films
 
 _TOWERS = {"epochs": 1, "batch": 64, "vocab": 300, "holdout": 0.1, "bank": 16, "threads": 1, "device": "cpu"}
 _FUSED = {"vocab": 300, "context": 24, "epochs": 1, "batch": 64, "threads": 1, "device": "cpu"}
-_FINDINGS = {"side": 32, "width": 4, "embed": 8, "least": 2, "epochs": 1, "least_steps": 4}
+_FINDINGS = {"side": 32, "width": 4, "embed": 8, "min_texts": 2, "epochs": 1, "min_steps": 4}
 _QUALITY = {"side": 64, "drawn": 40}
 _PARTS = {"dfn": _TOWERS, "findings": _FINDINGS, "image_quality": _QUALITY}
 TINY: dict[str, dict[str, Any]] = {

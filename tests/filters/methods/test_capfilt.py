@@ -15,12 +15,10 @@ from filters.method import Records, TrainingSet
 from filters.methods.blip import method
 from filters.methods.blip.capfilt import CAPFILT, CapfiltTask, capfilt, choose, provenance_of
 from filters.methods.blip.captioner import _draw
-from filters.methods.blip.texts import count_seen
-from filters.methods.blip.vocabulary import readable
+from filters.methods.blip.texts import count_seen, readable
 from filters.registry import CapfiltRules, Shape
 from filters.task import Pool
 from tests.filters.methods.blip_films import batch
-from tests.filters.methods.blip_shared import BlipForConditionalGeneration
 
 FREE = CapfiltRules(min_groups=0, longest=24, threshold=-100.0)
 
@@ -74,20 +72,6 @@ def test_both_texts_are_judged_by_the_matching_head(loaded: method.Blip, clean: 
     assert np.abs(rows["itm_synthetic"].to_numpy() - judged).max() < 1e-5
 
 
-def test_beams_are_transformers_beams(loaded: method.Blip, folder: Path, clean: Records):
-    part = clean.take(range(3))
-    seen = batch(part, 32)
-    rows = capfilt(loaded, part.keys, seen, CapfiltRules(decoder="beam", min_groups=0, longest=20))
-    text = loaded.net.captioner.config.text_config
-    theirs = BlipForConditionalGeneration.from_pretrained(folder).eval()
-    banned = loaded.vocabulary.banned(text.sep_token_id, text.vocab_size).nonzero()[:, 0].tolist()
-    found = theirs.generate(
-        loaded.normalise(seen.pixels(32)), num_beams=3, max_length=20, min_length=5, do_sample=False,
-        suppress_tokens=banned,
-    )  # fmt: skip
-    assert rows["synthetic"].to_pylist() == [loaded.vocabulary.text(r.numpy()) for r in found]
-
-
 def test_rare_sentences_are_withheld(loaded: method.Blip, clean: Records):
     part = clean.take(range(12))
     free = capfilt(loaded, part.keys, batch(part, 32), FREE)["synthetic"].to_pylist()
@@ -124,12 +108,14 @@ def test_the_step_writes_every_pair_with_its_provenance(folder: Path, tmp_path: 
     for path in (ingest, dedup):
         path.mkdir()
     hashes = [None if i == 4 else "h" for i in range(10)]  # the fifth has no picture
-    table = pa.table({"key": part.keys, "image": part.images, "text": part.texts, "pixel_hash": hashes})
+    table = pa.table(
+        {"key": part.keys, "image": part.images, "text": part.texts, "patient": part.groups, "pixel_hash": hashes}
+    )
     reasons = pa.array([None] * 9 + ["x"], pa.string())
     pa.parquet.write_table(table, ingest / "part-00000.parquet")
     kept = pa.table({"key": part.keys, "partition": pa.array([0] * 10, pa.int32()), "drop_reason": reasons})
     pa.parquet.write_table(kept, dedup / "part-00000.parquet")
-    task = CapfiltTask(Pool(str(ingest), 1, str(dedup)), str(folder), 4, FREE)
+    task = CapfiltTask(Pool(str(ingest), 1, str(dedup)), {}, 4, captioner=str(folder), rules=FREE)
     rows = task.run(0)
     assert rows["key"].to_pylist() == [*part.keys[:4], *part.keys[5:9]] and task.rows(0) == 9
     said = json.loads(rows["provenance"][0].as_py())

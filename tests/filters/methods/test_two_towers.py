@@ -13,8 +13,8 @@ from curate.errors import RecipeError
 from filters.method import Records, TrainingSet, load_method, read_card
 from filters.methods.two_towers import Rules, Towers, train
 from filters.metrics import auroc
+from filters.rules import FilterTrainingRules
 from filters.score import Needs, Scorer, prepare
-from filters.training.rules import FilterTrainingRules
 from tests.filters.shapes import pairs
 
 IMAGES, TEXTS, GROUPS = pairs(160)

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from filters.towers.clip_tokens import PlainText, faster
 from filters.towers.openclip import open_clip
+from filters.towers.tokenizer import PlainText, faster
 
 WORDS = st.sampled_from(
     ["effusion", "No", "pneumothorax.", "3.5", "cm", "T12-L1", "patient's", "we'll", "(", "IV/VI", "--", "'", "12:30"]

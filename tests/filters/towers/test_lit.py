@@ -3,18 +3,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from curate.errors import RecipeError
 from filters.method import filter_hash
+from filters.rules import FilterTrainingRules, ModelRules
 from filters.towers import lit
 from filters.towers.model import check_rules, load_filter
-from filters.training.filter import train_filter
-from filters.training.holdout import evaluate
-from filters.training.pairs import decode_pairs
-from filters.training.rules import FilterTrainingRules, ModelRules
+from filters.training.filter import evaluate, train_filter
+from filters.training.memory import decode_pairs
 from tests.filters.shapes import pairs
 
 RULES = FilterTrainingRules(
@@ -55,7 +53,7 @@ def test_a_loaded_filter_says_what_the_trained_one_said(trained: tuple[Path, dic
     found = load_filter(folder, "cpu")
     images, texts, groups = pairs(40)
     read = decode_pairs(found, images, texts, groups)
-    left = found.encode_images(read.images(np.arange(4)))
+    left = found.encode_images(read.pixels[:4])
     whole = found.encode_texts(texts[:4])
     apart = torch.cat([found.encode_texts([t]) for t in texts[:4]])
     assert found.side == 224 and left.shape == (4, 256) and left.norm(dim=1).allclose(torch.ones(4))

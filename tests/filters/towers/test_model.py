@@ -12,11 +12,11 @@ from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError
 from filters.method import filter_hash
+from filters.rules import ModelRules
 from filters.towers import model as m
 from filters.towers.architectures import build, read_config
 from filters.towers.model import create_filter, load_filter, save_filter
 from filters.towers.openclip import open_clip
-from filters.training.rules import ModelRules
 from tests.filters.conftest import Trained
 
 TEXTS = ["left disc", "no acute disease " * 20, "[NAME]"]

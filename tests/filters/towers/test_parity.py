@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import save_file
 
 from curate.errors import RecipeError
+from filters.rules import ModelRules
 from filters.towers.architectures import build, read_config, read_source
 from filters.towers.model import check_rules, create_filter, load_filter, save_filter
 from filters.towers.openclip import open_clip
 from filters.towers.weights import read_state
-from filters.training.rules import ModelRules
 
 TEXTS = ["left pleural effusion", "no pneumothorax", "the heart is large " * 30]
 TEXT = {"context_length": 24, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}

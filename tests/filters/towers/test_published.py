@@ -15,16 +15,16 @@ from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError
 from filters.method import Records, TrainingSet, module_of
+from filters.rules import FilterTrainingRules as FilterTrainingRules
+from filters.rules import ModelRules
 from filters.score import Scorer, prepare
-from filters.towers import text_configs
+from filters.towers import architectures
 from filters.towers.architectures import build
 from filters.towers.model import check_rules, create_filter, load_filter, save_filter
 from filters.towers.openclip import open_clip
 from filters.towers.weights import read_state
 from filters.training.export.transformers import export_transformers
 from filters.training.filter import train_filter
-from filters.training.rules import FilterTrainingRules as FilterTrainingRules
-from filters.training.rules import ModelRules
 from pipelines.recipe.scoring import Filter as Chosen
 from tests.filters import published
 from tests.filters.published import MEAN, STD, TEXTS, t
@@ -124,7 +124,7 @@ def test_biomedclip_as_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     folder.mkdir()
     published.write_bert_tokenizer(folder)
     tower = {**published.LAYERS, "model_type": "bert", "vocab_size": len(published.BERT_WORDS)}
-    monkeypatch.setitem(text_configs.TEXT_TOWERS, BIOMED, tower)  # type: ignore[arg-type]  as small as a test's
+    monkeypatch.setitem(architectures.TEXT_TOWERS, BIOMED, tower)  # type: ignore[arg-type]  as small as a test's
     vision = {"timm_model_name": "resnet10t", "timm_model_pretrained": False, "timm_pool": "avg", "timm_proj": "linear"}
     text = {"hf_model_name": BIOMED, "hf_tokenizer_name": BIOMED, "hf_proj_type": "mlp", "context_length": 24}
     text["hf_pooler_type"] = "cls_last_hidden_state_pooler"
@@ -155,7 +155,7 @@ def test_biomedclip_as_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_known_text_towers_are_of_the_published_size(name: str, parameters: int) -> None:
-    said = dict(text_configs.TEXT_TOWERS[name])
+    said = dict(architectures.TEXT_TOWERS[name])
     with torch.device("meta"):
         tower: Any = t.AutoModel.from_config(t.AutoConfig.for_model(said.pop("model_type"), **said))
     assert sum(p.numel() for n, p in tower.named_parameters() if not n.startswith("pooler.")) == parameters

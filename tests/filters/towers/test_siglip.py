@@ -13,11 +13,11 @@ from safetensors.torch import load_file, save_file
 from curate.errors import RecipeError
 from filters.method import Batch
 from filters.methods.two_towers import Towers
+from filters.rules import FilterTrainingRules, ModelRules
 from filters.towers.model import create_filter, load_filter, save_filter
-from filters.towers.siglip import fit, load_siglip, resize
 from filters.towers.torchvision_ops import ensure
+from filters.towers.transformers_models import fit, load_transformers, resize
 from filters.training.filter import train_filter
-from filters.training.rules import FilterTrainingRules, ModelRules
 from tests.filters.shapes import pairs
 
 TEXTS = ["left effusion", "no pneumothorax", "large heart " * 20]
@@ -140,9 +140,7 @@ def test_a_square_image_is_one_more_shape(naflex: Path, tmp_path: Path):
     images = _native([(32, 32)])
     with torch.no_grad():
         square = ours.encode_images(torch.from_numpy(images[0]).permute(2, 0, 1)[None])
-        patches = ours.model._run(
-            [torch.cat([p.reshape(-1) for p in [_patch(images[0], y, x)]])[None] for y, x in [(0, 0)]], [(1, 1)]
-        )[0]
+        patches = ours.model._run([_patch(images[0], 0, 0).permute(2, 0, 1)])[0]
     assert square.shape == (1, 32) and patches.shape == (1, 32)
 
 
@@ -198,7 +196,7 @@ def test_a_damaged_part_is_named(naflex: Path, tmp_path: Path, name: str):
     shutil.copytree(naflex, folder)
     (folder / name).write_text("{")
     with pytest.raises(RecipeError, match="filter"):
-        load_siglip(folder)
+        load_transformers(folder)
 
 
 def test_weights_of_another_shape_and_nan_are_refused(siglip: Path, tmp_path: Path):
@@ -210,11 +208,11 @@ def test_weights_of_another_shape_and_nan_are_refused(siglip: Path, tmp_path: Pa
     weights["logit_scale"] = torch.tensor([float("nan")])
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(RecipeError, match="NaN"):
-        load_siglip(folder)
+        load_transformers(folder)
     del weights["vision_model.embeddings.position_embedding.weight"]
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(RecipeError, match="does not fit its config"):
-        load_siglip(folder)
+        load_transformers(folder)
 
 
 def test_a_siglip_folder_is_trained_further(siglip: Path, tmp_path: Path):

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from filters.rules import ModelRules, TrainingRules
 from filters.towers import preprocess
 from filters.towers.encoder import Filter
 from filters.towers.model import create_filter, save_filter
 from filters.training.distributed import DistributedContext
 from filters.training.objectives import SIGMOID, make_objective
 from filters.training.objectives.protocol import DeviceBatch, Objective
-from filters.training.rules import ModelRules, TrainingRules
 from tests.filters.films import films
 
 NAMES = ("clip", "siglip", "coca", "siglip2", "medclip", "distill")

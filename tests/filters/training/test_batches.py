@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.training.batches import batches, hold_out
+from filters.training.plan import batches, hold_out
 
 
 @given(

@@ -9,11 +9,11 @@ import pytest
 from huggingface_hub import ModelCard
 
 from curate.errors import RecipeError
+from filters.rules import ModelRules
 from filters.towers.model import create_filter, load_filter, save_filter
-from filters.training.card import CardFacts, write_card
+from filters.training.export.card import CardFacts, write_card
 from filters.training.export.open_clip import export_open_clip
 from filters.training.export.transformers import export_transformers
-from filters.training.rules import ModelRules
 from tests.filters.training.objective_steps import texts
 
 FACTS = CardFacts(

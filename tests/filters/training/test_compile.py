@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from filters.rules import ModelRules, TrainingRules
 from filters.towers.model import load_filter
 from filters.training.curve import read_curve
 from filters.training.job import TrainingJob, run_job
-from filters.training.rules import ModelRules, TrainingRules
 from tests.filters.training.shards import write_films
 
 

@@ -11,9 +11,9 @@ import torch
 
 from curate.errors import RecipeError, RunError
 from filters.method import filter_hash
+from filters.rules import FilterTrainingRules, ModelRules
 from filters.training.augment import augment
 from filters.training.filter import train_filter
-from filters.training.rules import FilterTrainingRules, ModelRules
 from tests.filters.conftest import Trained
 from tests.filters.shapes import pairs
 from tests.realdata import real

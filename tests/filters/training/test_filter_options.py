@@ -14,11 +14,11 @@ import torch
 
 from curate.errors import RecipeError
 from filters.method import filter_hash
+from filters.rules import FilterTrainingRules, ModelRules
 from filters.towers.model import load_filter
 from filters.training.filter import train_filter
+from filters.training.memory import decode_pairs
 from filters.training.objectives.heads import Agreement, Captioner
-from filters.training.pairs import decode_pairs
-from filters.training.rules import FilterTrainingRules, ModelRules
 from tests.filters import shapes
 from tests.filters.conftest import Trained
 
@@ -85,7 +85,7 @@ def test_the_sigmoid_loss_learns_a_probability(tmp_path: Path):
     found = load_filter(tmp_path, "cpu")
     read = decode_pairs(found, *pairs(64, start=2000))
     with torch.no_grad():
-        left, right = found.encode_images(read.images(np.arange(64))), found.encode_ids(read.ids)
+        left, right = found.encode_images(read.pixels[:64]), found.encode_ids(read.ids)
     own, other = ((left * right.roll(k, 0)).sum(1).numpy() for k in (0, 1))
     assert found.probability(own).mean() > 2 * found.probability(other).mean()
     scale, bias = found.logit()
@@ -98,7 +98,7 @@ def _preferred(folder: Path, images: list[bytes], texts: list[str], others: list
     found = load_filter(folder, "cpu")
     read = decode_pairs(found, images, texts, texts)
     with torch.no_grad():
-        left = found.encode_images(read.images(np.arange(len(texts))))
+        left = found.encode_images(read.pixels[: len(texts)])
         right, wrong = found.encode_texts(texts), found.encode_texts(others)
     return float(((left * right).sum(1) > (left * wrong).sum(1)).float().mean())
 
@@ -125,7 +125,8 @@ def test_mirrored_pairs_teach_the_side_that_was_never_seen(tmp_path: Path):
 def test_a_reference_chooses_what_is_trained_on(tmp_path: Path, trained: Trained):
     """Half the pairs have another image's text: the reference finds them unlearnable, and they are passed over."""
     from filters.towers.model import create_filter
-    from filters.training.curation import choose, read_reference
+    from filters.training.curation import logits_of, select_jointly
+    from filters.training.memory import read_reference
 
     images, texts, groups = pairs(64, start=3000)
     texts[32:] = texts[33:] + texts[32:33]
@@ -136,8 +137,8 @@ def test_a_reference_chooses_what_is_trained_on(tmp_path: Path, trained: Trained
     generator = torch.Generator().manual_seed(0)
     clean = 0
     for _ in range(10):
-        index = np.arange(64)
-        chosen = choose(learner, *learner.logit(), read, reference, index, 16, 4, generator, "clip")
+        logits = logits_of(learner, read.pixels, read.ids), reference.logits(np.arange(64))
+        chosen = select_jointly(*logits, 16, 4, generator, "clip")
         assert len(set(chosen.tolist())) == 16
         clean += int((chosen < 32).sum())
     assert clean > 0.7 * 160

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from curate.errors import RecipeError, RunError
+from filters.rules import ModelRules, TrainingRules
 from filters.towers.model import create_filter, load_filter, save_filter
 from filters.training.distributed import DistributedContext
 from filters.training.objectives import make_objective
 from filters.training.optimizers import Averaged
-from filters.training.rules import ModelRules, TrainingRules
 from tests.filters.training.objective_steps import NAMES, backward, make, see, texts
 
 

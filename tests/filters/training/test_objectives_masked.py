@@ -30,11 +30,11 @@ def vit(kind: str) -> Any:
 @pytest.mark.parametrize("kind", ["vit", "eva", "siglip"])
 def test_masked_prediction_sees_nothing_of_what_it_is_to_say(kind: str, tmp_path: Any):
     if kind == "siglip":
-        from filters.towers.siglip import load_siglip
+        from filters.towers.transformers_models import load_transformers
         from tests.filters.published import write_siglip
 
         write_siglip(tmp_path / "siglip", naflex=False)
-        model: Any = load_siglip(tmp_path / "siglip")[0].eval()
+        model: Any = load_transformers(tmp_path / "siglip")[0].eval()
     else:
         model = vit(kind).eval()
     side = 64 if kind == "eva" else 32

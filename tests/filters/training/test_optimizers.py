@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from curate.errors import RecipeError
+from filters.rules import FilterTrainingRules, check_filter_training
 from filters.towers.architectures import build, read_config
 from filters.towers.layers import depths, image_tokens, set_patch_dropout
 from filters.training.optimizers import Averaged, make_optimizer, set_rate
-from filters.training.rules import FilterTrainingRules, check_filter_training
 
 TEXT = {"context_length": 16, "vocab_size": 60, "width": 32, "heads": 2, "layers": 2}
 VIT = {"embed_dim": 32, "vision_cfg": {"image_size": 32, "layers": 3, "width": 32, "head_width": 16, "patch_size": 8}}

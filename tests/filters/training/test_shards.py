@@ -17,8 +17,8 @@ import pytest
 import webdataset
 
 from curate.errors import RecipeError, RunError
+from filters.rules import TrainingRules
 from filters.training.plan import make_plan
-from filters.training.rules import TrainingRules
 from filters.training.shards import Shards, open_shards
 from tests.filters.training.shards import write_films, write_shards
 

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 
 from curate.engine import Resources
 from curate.errors import RecipeError, RunError
+from filters.rules import ModelRules, TrainingRules, check_training_rules
 from filters.towers.model import load_filter
 from filters.training.curve import WALL, read_curve
 from filters.training.distributed import DistributedContext
@@ -21,7 +22,6 @@ from filters.training.job import TrainingJob, read_job, run_job
 from filters.training.launch import launch, launch_on
 from filters.training.loader import Steps
 from filters.training.plan import make_plan
-from filters.training.rules import ModelRules, TrainingRules, check_training_rules
 from filters.training.shards import open_shards
 from tests.filters.training.shards import write_films, write_shards
 from tests.killed import run_until_killed

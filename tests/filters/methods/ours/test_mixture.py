@@ -33,12 +33,12 @@ def mixture() -> Mixture:
 
 def test_right_pairs_score_above_every_fault_and_each_fault_is_told_from_the_others(mixture):
     x, labels, _ = injected(2000, 1)
-    kinds, p, faults = np.array(labels), mixture.probability(x), mixture.faults(x)
+    kinds, p, posterior = np.array(labels), mixture.probability(x), mixture.posterior(x)
     for fault, expected in (("mismatch", 0.9), ("side", 0.85), ("boilerplate", 0.85)):
         some = (kinds == "right") | (kinds == fault)
         assert auroc(p[some], kinds[some] == "right") > expected
         wrong = kinds != "right"
-        assert auroc(faults[fault][wrong], kinds[wrong] == fault) > 0.9
+        assert auroc(posterior[wrong, mixture.classes.index(fault)], kinds[wrong] == fault) > 0.9
     assert mixture.expansion.basis == "hinges"  # odd both ways is no matter of more or less
 
 
@@ -46,7 +46,7 @@ def test_probabilities_sum_to_one_are_calibrated_and_told_of_unseen_pairs(mixtur
     x, labels, _ = injected(2000, 1)
     right = np.array(labels) == "right"
     p = mixture.probability(x)
-    np.testing.assert_allclose(p + sum(mixture.faults(x).values()), 1, atol=1e-9)
+    np.testing.assert_allclose(mixture.posterior(x).sum(axis=1), 1, atol=1e-9)
     np.testing.assert_allclose(mixture.posterior(x)[:, mixture.classes.index("right")], p)
     for low, high in ((0.0, 0.3), (0.3, 0.7), (0.7, 1.01)):
         some = (p >= low) & (p < high)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jinja2 import StrictUndefined, Template
 
 from curate.errors import RecipeError
 from curate.storage import commit_bytes
@@ -22,20 +24,7 @@ from filters.method import add_to_card, read_card
 _TAGS = ["clip", "medical", "radiology", "image-text-retrieval", "radsift"]
 _HUB_NAMES = {"auroc": "roc_auc", "auprc": "average_precision", "f1": "f1", "accuracy": "accuracy"}  # of metrics
 _TASK = "zero-shot-image-classification"
-
-USE = """\
-Research on image-text models of radiology: zero-shot classification, retrieval, linear probes, the start of further
-training. The texts it knows are reports and captions of the kind it was trained on."""
-
-LIMITS = """\
-- Not a medical device. Not for diagnosis, triage, treatment or any other decision about a patient.
-- Its numbers hold for data like its evaluation sets'. Other sites, devices, populations, languages and ways of
-  reporting have not been measured unless a table below says so.
-- It was trained on what reports say, and inherits their omissions and errors; filtering lowers these, and may leave
-  rare findings and groups with fewer examples.
-- Images are seen at a low resolution: what is small is not seen. Sides, negations and degrees are weak points of such
-  models; look at the probes among the metrics before relying on them.
-- A model may remember what it has seen often, de-identified or not. Share it as the data may be shared."""
+_LAYOUT: Any = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True, "undefined": StrictUndefined}
 
 
 @dataclass(frozen=True)
@@ -76,7 +65,13 @@ def write_card(folder: Path, facts: CardFacts) -> None:
         with weights.open("rb") as file:
             card["weights"] = hashlib.file_digest(file, "sha256").hexdigest()
     add_to_card(folder, **card)
-    text = _front(facts, evaluation) + "\n".join(_body(facts.title, read_card(folder)))
+    whole = read_card(folder)
+    provenance = [*_flat(whole["export"]), *_flat(whole["filters"], "filter ")]
+    template = Template(files("filters.training.export").joinpath("card.md.j2").read_text("utf-8"), **_LAYOUT)
+    body = template.render(
+        title=facts.title, card=whole, training=_training(whole), provenance=provenance, measured=_measured
+    )
+    text = _front(facts, evaluation) + body
     commit_bytes(folder / "README.md", text.encode())
 
 
@@ -147,28 +142,6 @@ def _rows(results: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]
             yield task, name, metric
 
 
-def _body(title: str, card: Mapping[str, Any]) -> Iterator[str]:
-    yield f"\n# {title}\n"
-    origin = "that were de-identified, deduplicated and filtered by it" if card.get("curated") else "from elsewhere"
-    yield f"Trained by radsift on image-text pairs {origin}.\n"
-    yield from ("## Intended use\n", USE, "\n## Limits\n", LIMITS, "\n## Training\n")
-    yield from _table(("", ""), _training(card))
-    provenance = [*_flat(card.get("export", {})), *_flat(card.get("filters", {}), "filter ")]
-    if provenance:
-        yield "\n## Data and filters\n"
-        yield from _table(("", ""), provenance)
-    for name, results in card.get("evaluation", {}).items():
-        yield f"\n## Evaluation: {name}\n"
-        lines = [(task, metric, _interval(value), _cell(value.get("n"))) for task, metric, value in _rows(results)]
-        yield from _table(("task", "metric", "value (95 % interval)", "n"), lines)
-        if "leakage" in results:
-            yield "\nSeen in training: " + ", ".join(f"{k} {v}" for k, v in results["leakage"].items()) + "."
-    licence = card.get("licence", {})
-    yield f"\n## Licence\n\n`{licence.get('id', 'other')}`\n"
-    yield from (f"- {note}" for note in licence.get("notes", []))
-    yield ""
-
-
 def _training(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Facts about the training from card.json, with the rules that were used."""
     data, rules, pixels = card.get("data", {}), card.get("rules", {}), card.get("preprocessing", {})
@@ -196,11 +169,8 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
             yield f"{prefix}{name}", _cell(value)
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(cell.replace('|', '/') for cell in row)} |"
+def _measured(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return [(task, metric, _interval(value), _cell(value.get("n"))) for task, metric, value in _rows(results)]
 
 
 def _interval(metric: Mapping[str, Any]) -> str:
