@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from functools import cache
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
@@ -32,6 +32,8 @@ _REFERRED = frozenset(
     ("Patient", "ImagingStudy", "ServiceRequest", "Practitioner", "PractitionerRole", "Observation", "Binary")
 )
 _LINKS = ("subject", "imagingStudy", "basedOn", "performer", "resultsInterpreter", "result", "study")
+_NAMING = ("subject", "performer", "resultsInterpreter")
+_NO_TEXT = (dict, list, type(None))
 _TEXT_KINDS = ("text/", "application/rtf", "application/xhtml")
 _PATIENT_IDS, _ORDER_IDS = ("MR", "PI", "PT"), ("ACSN", "FILL", "PLAC")  # v2 table 0203
 _BY_ID, _PEOPLE = ("Patient", "ImagingStudy", "ServiceRequest"), ("Practitioner", "PractitionerRole")
@@ -182,12 +184,14 @@ def fhir_report(report: Any, references: References) -> Message:
         return BROKEN
     contained = {_first(c, "id"): _values_of(kind, c) for c in _all(report, "contained")
                  if (kind := _kind(c)) in _REFERRED}  # fmt: skip
-    linked = [references.of(r, contained) for name in _LINKS for r in _texts(report, f"{name}.reference")]
+    linked = [
+        references.of(r, contained) for name in _LINKS if name in report for r in _texts(report[name], "reference")
+    ]
     patient = next((known for known in linked if known[:1] == ("Patient",)), ())
     studies = [known for known in linked if known[:1] == ("ImagingStudy",)]
     orders = [value for known in linked if known[:1] == ("ServiceRequest",) for value in known[1:]]
     numbers = [*_identifiers(report, _ORDER_IDS), *(value for known in studies for value in known[2:]), *orders]
-    named = [each for n in ("subject", "performer", "resultsInterpreter") for each in _texts(report, f"{n}.display")]
+    named = [each for name in _NAMING if name in report for each in _texts(report[name], "display")]
     people = [value for known in linked if known[:1] and known[0] in _PEOPLE for value in known[1:]]
     when = _first(report, "effectiveDateTime") or _first(report, "effectivePeriod.start")
     other = _first(report, "subject.reference").removeprefix("#").rpartition("/")[2]
@@ -201,11 +205,10 @@ def fhir_report(report: Any, references: References) -> Message:
         "order": _first(report, "issued") or when,
     }
     phi = tuple(dict.fromkeys(value for value in (*patient[2:], *numbers, *named, *people) if value))
-    message = Message(known=known, people=phi)
     try:
-        return replace(message, text=_words(report, linked, references, contained))
+        return Message(_words(report, linked, references, contained), known, phi)
     except DropRecord as dropped:
-        return replace(message, reason=dropped.reason)
+        return Message("", known, phi, reason=dropped.reason)
 
 
 def _words(report: Any, linked: Sequence[tuple[str, ...]], references: References, contained: Contained) -> str:
@@ -276,18 +279,34 @@ def _bare(uid: str) -> str:
     return uid.removeprefix("urn:oid:")
 
 
+@cache
+def _parts(path: str) -> list[str]:
+    return path.split(".")
+
+
 def _all(value: Any, path: str) -> list[Any]:
     """What stands in a resource at a path like "name.family", of lists each; whatever has no such fields has none."""
-    values = [value]
-    for name in path.split("."):
-        below = (each.get(name) for each in values if isinstance(each, dict))
-        values = [v for found in below for v in (found if isinstance(found, list) else [found]) if v is not None]
+    values = value if isinstance(value, list) else [value]
+    for name in _parts(path):
+        found: list[Any] = []
+        for each in values:
+            below = each.get(name) if isinstance(each, dict) else None
+            if isinstance(below, list):
+                found += below
+            elif below is not None:
+                found.append(below)
+        if not found:
+            return found
+        values = found
     return values
 
 
 def _texts(value: Any, path: str) -> list[str]:
-    return [text for each in _all(value, path) if not isinstance(each, dict | list) and (text := str(each))]
+    found = _all(value, path)
+    return [text for each in found if not isinstance(each, _NO_TEXT) and (text := str(each))] if found else found
 
 
 def _first(value: Any, path: str) -> str:
+    if "." not in path and isinstance(value, dict) and isinstance(found := value.get(path, ""), str):
+        return found
     return next(iter(_texts(value, path)), "")

@@ -223,12 +223,13 @@ def _json_record(value: Any) -> Record:
 # {...}                                               one record
 KEY, TEXT = "key", "text"
 _BETWEEN = re.compile(r"[\s,]*")
+_JSON = json.JSONDecoder(strict=False)  # tabs and line breaks that nobody has escaped stay what they are
 
 
 def parsed(text: str) -> Any:
     """The value, or None where it is no JSON."""
     try:
-        return json.loads(text, strict=False)  # tabs and line breaks that nobody has escaped stay what they are
+        return _JSON.decode(text)
     except (ValueError, RecursionError):
         return None
 
@@ -247,10 +248,10 @@ def documents(text: str, wanted: Collection[str] | None = None) -> Iterator[Any]
 def _in_turn(text: str) -> list[Any]:
     """Values one behind the other, whatever line breaks they have, commas between or none; [] where they are not."""
     found: list[Any] = []
-    at, decoder = 0, json.JSONDecoder(strict=False)
+    at = 0
     while (start := _BETWEEN.match(text, at)) is not None and (at := start.end()) < len(text):
         try:
-            value, at = decoder.raw_decode(text, at)
+            value, at = _JSON.raw_decode(text, at)
         except (ValueError, RecursionError):
             return []
         found.append(value)
