@@ -24,7 +24,7 @@ from curate.deid.patterns import clock
 from curate.deid.patterns.prefilter import find_all
 from curate.deid.text import closed_class, tagger
 from curate.deid.text.scrub import Looked, first_look
-from curate.deid.text.text_index import Glance
+from curate.deid.text.text_index import TextIndex
 
 Numbers = Mapping[str, NDArray[np.floating]]
 EPOCHS, RATE = 4, 4e-3
@@ -56,7 +56,7 @@ def example(one: Marked) -> Example:
     of = np.concatenate([np.full(len(t), _LABEL.get(k, _IGNORED)) for k, t in one.pieces] or [np.zeros(0, int)])
     wanted = np.array([of[seen.index[start]] for start in tokens.starts], np.int64)
     timed = np.zeros(len(of) + 1, bool)
-    for start, end, _ in find_all((*clock.SURE, *clock.STRICT), Glance(seen.folded)):
+    for start, end, _ in find_all((*clock.SURE, *clock.STRICT), TextIndex(seen.folded)):
         timed[seen.index[start] : seen.index[end]] = True
     for i, mask in enumerate(tokens.masks):
         if (mask >= 0 and wanted[i] == 0 and timed[seen.index[tokens.starts[i]]]) or tokens.forms[i][

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from curate.deid.text import features
 from curate.deid.text.fold import fold_value
+from curate.deid.word_lists import word_sections
 from curate.deid.words import vocabulary
-from curate.deid.words.vocabulary import Kind, kind, word_sections
+from curate.deid.words.vocabulary import Kind, kind
 
 HERE = Path(__file__).parent / "words"
 _CHOICE = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")

@@ -27,7 +27,7 @@ from benchmarks.deid.forms.__main__ import texts as form_texts
 from benchmarks.deid.made_sentences import Maker
 from benchmarks.deid.marked import Pieces, pieces_of
 from curate.deid.text.fold import tidy
-from curate.deid.words.context_words import words
+from curate.deid.word_lists import words
 from curate.deid.words.vocabulary import Kind, kind
 
 _LABEL = {"PLACE": "ADDRESS"}  # as the product calls it

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bz2
 from collections.abc import Iterable
+from functools import cache
 from importlib.resources import files
 from os.path import commonprefix
 
@@ -18,6 +19,24 @@ def read_word_list(folder: str, name: str) -> list[str]:
     """The lines of the list ``name`` below ``folder`` of `curate.deid`, comments ("# ...") and empty ones apart."""
     packed = (files("curate.deid") / folder / f"{name}.words").read_bytes()
     return [line for line in unpack(packed) if line and not line.startswith("# ")]
+
+
+def words(text: str) -> frozenset[str]:
+    """What stands between blanks."""
+    return frozenset(text.split())
+
+
+@cache
+def word_sections(name: str) -> dict[str, frozenset[str]]:
+    """ "## title" and the words under it, of a list in plain text below `curate.deid.words.data`, comments apart."""
+    found: dict[str, list[str]] = {}
+    title = ""
+    for line in (files("curate.deid") / "words" / "data" / f"{name}.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            title = line[3:].strip()
+        elif not line.startswith("#"):
+            found.setdefault(title, []).extend(line.split())
+    return {key: frozenset(listed) for key, listed in found.items()}
 
 
 def unpack(packed: bytes) -> list[str]:

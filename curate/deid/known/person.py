@@ -11,29 +11,26 @@ from itertools import product
 from curate.deid.known.roman import letters, romanised, spelled
 from curate.deid.known.runs import Parts, parts_of, run_spans
 from curate.deid.patterns.prefilter import Span
-from curate.deid.text.text_index import Glance
+from curate.deid.text.text_index import TextIndex
+from curate.deid.word_lists import words
 
 _EDGE_L, _EDGE_R = r"(?<![^\W_])", r"(?![^\W_])"
 _BETWEEN = r"[\s,.^_/\\=-]{0,4}"
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_PARTICLES = _words("""
+_PARTICLES = words("""
 de da del della der den van von vom la le los las el al bin ibn ben st san dos das du di mac ter
 """)
-_TITLES = _words("""
+_TITLES = words("""
 dr mr mrs ms md phd prof miss jr sr ii iii iv esq rn np pa do dds
 """)
-_SURNAMES = _words("do pa")  # titles that are also names, where the family or given name is nothing else
+_SURNAMES = words("do pa")  # titles that are also names, where the family or given name is nothing else
 # Two letters in a value that may be a room or a device ("CT One"): only of a certain person name are they a name.
-_CODES = _words("""
+_CODES = words("""
 ct mr us cr dr dx mg xa rf nm pt sc ot es op io er or ed ge rm us uk of at in on to id no ap pa rt lt
 """)
 # In a text all in capitals nothing tells these words of English from the name, so there they stay.
-_FUNCTION = _words("""
+_FUNCTION = words("""
 an as at am be by do go he if in is it me my no of on or so to up us we
 """)
 
@@ -108,13 +105,13 @@ class People:
                     self.short.setdefault(way)
 
 
-def people_spans(glance: Glance, people: People) -> Iterator[Span]:
+def people_spans(index: TextIndex, people: People) -> Iterator[Span]:
     """Runs of the names' parts and initials, in any order and case, that hold at least one whole part.
 
     A part of two letters counts alone where it is written as a name, capitalised.
     """
-    text, squashed = glance.text, glance.squashed
-    yield from run_spans(glance, people.parts)
+    text, squashed = index.text, index.squashed
+    yield from run_spans(index, people.parts)
     initials = "".join(people.parts.initials)
     minor = [p for p in people.minor if p.lower() in squashed]
     roman = [pattern for pattern in people.roman if re.search(pattern, text, re.IGNORECASE)]
@@ -127,16 +124,16 @@ def people_spans(glance: Glance, people: People) -> Iterator[Span]:
         run = _run(tuple(native), tuple(minor), initials, edges=False)
         yield from ((m.start(), m.end(), "NAME") for m in run.finditer(text))
     if len(minor) > 1:
-        yield from _pairs(glance, people.parts.minor)
-    yield from _short_spans(glance, people.short)
+        yield from _pairs(index, people.parts.minor)
+    yield from _short_spans(index, people.short)
 
 
-def _pairs(glance: Glance, minor: frozenset[str]) -> Iterator[Span]:
+def _pairs(index: TextIndex, minor: frozenset[str]) -> Iterator[Span]:
     """ "LI^AN": in lower case two short parts name someone side by side."""
     for part in sorted(minor):
-        for i in glance.which(part):
-            if i + 1 < len(glance.tokens) and glance.lowered[i + 1] in minor and _BESIDE.fullmatch(glance.gap(i)):
-                yield glance.tokens[i][0], glance.tokens[i + 1][1], "NAME"
+        for i in index.which(part):
+            if i + 1 < len(index.tokens) and index.lowered[i + 1] in minor and _BESIDE.fullmatch(index.gap(i)):
+                yield index.tokens[i][0], index.tokens[i + 1][1], "NAME"
 
 
 @lru_cache(maxsize=64)
@@ -150,16 +147,16 @@ def _run(whole: tuple[str, ...], short: tuple[str, ...], initials: str, *, edges
     return re.compile(rf"{left}(?:{minor}{_BETWEEN})*?(?:{full}){follow}{right}", re.IGNORECASE)
 
 
-def _short_spans(glance: Glance, parts: Iterable[str]) -> Iterator[Span]:
+def _short_spans(index: TextIndex, parts: Iterable[str]) -> Iterator[Span]:
     """ "Ng is stable" and "with LI", not "5 ng/mL"; in a text all in capitals not where English has the word."""
-    text = glance.text
+    text = index.text
     for part in dict.fromkeys(part.lower() for part in parts):
-        for i in glance.which(part):
-            start, end = glance.tokens[i]
+        for i in index.which(part):
+            start, end = index.tokens[i]
             form = text[start:end]
             if not form[0].isupper() or _MEASURED.match(text, end):
                 continue
-            if part in _FUNCTION and (glance.shouted or _BEGINS.search(text[max(0, start - 2) : start])):
+            if part in _FUNCTION and (index.shouted or _BEGINS.search(text[max(0, start - 2) : start])):
                 continue
             if form == part.capitalize() or (form.isupper() and not _COUNTED.search(text[max(0, start - 2) : start])):
                 possessive = text[end : end + 2].lower() == "'s" and not text[end + 2 : end + 3].isalnum()

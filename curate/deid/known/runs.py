@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from curate.deid.known.roman import collapsed, is_soft
 from curate.deid.patterns.prefilter import Span
-from curate.deid.text.text_index import Glance
+from curate.deid.text.text_index import TextIndex
 
 _BETWEEN = re.compile(r"[\s,.^_/\\=-]{0,4}")
 _HALVES = re.compile("['-]")
@@ -45,69 +45,69 @@ def parts_of(long: Iterable[str], minor: Iterable[str], initials: Iterable[str])
     )
 
 
-def run_spans(glance: Glance, parts: Parts) -> Iterator[Span]:
+def run_spans(index: TextIndex, parts: Parts) -> Iterator[Span]:
     """Runs of parts, minor parts and initials in any order that hold at least one whole part."""
-    hits = sorted({*_words(glance, parts), *_compounds(glance, parts), *_broken(glance, parts), *_grown(glance, parts)})
+    hits = sorted({*_words(index, parts), *_compounds(index, parts), *_broken(index, parts), *_grown(index, parts)})
     ends = dict(hits)
     last = -1
     for first, end in hits:
         if end > last:
-            (start, stop), last = _extended(glance, parts, first, end, ends)
+            (start, stop), last = _extended(index, parts, first, end, ends)
             yield start, stop, "NAME"
 
 
-def _words(glance: Glance, parts: Parts) -> Iterator[Range]:
+def _words(index: TextIndex, parts: Parts) -> Iterator[Range]:
     for part in parts.whole:
-        if part in glance.spaced:
-            yield from ((i, i) for i in glance.which(part))
-    if any(part in glance.soft for part in parts.soft):
-        yield from ((i, i) for i, token in enumerate(glance.soft.split(" ")) if token in parts.soft)
+        if part in index.spaced:
+            yield from ((i, i) for i in index.which(part))
+    if any(part in index.soft for part in parts.soft):
+        yield from ((i, i) for i, token in enumerate(index.soft.split(" ")) if token in parts.soft)
 
 
-def _compounds(glance: Glance, parts: Parts) -> Iterator[Range]:
+def _compounds(index: TextIndex, parts: Parts) -> Iterator[Range]:
     for pieces in parts.compound:
-        for i in glance.which(pieces[0]):
+        for i in index.which(pieces[0]):
             end = i + len(pieces)
-            if tuple(glance.lowered[i:end]) == pieces and all(len(glance.gap(j)) <= _WIDEST for j in range(i, end - 1)):
+            if tuple(index.lowered[i:end]) == pieces and all(len(index.gap(j)) <= _WIDEST for j in range(i, end - 1)):
                 yield i, end - 1
 
 
-def _broken(glance: Glance, parts: Parts) -> Iterator[Range]:
-    if not _is_crossed(glance, parts):
+def _broken(index: TextIndex, parts: Parts) -> Iterator[Range]:
+    if not _is_crossed(index, parts):
         return
     beginnings = {part[:1] for part in parts.whole}
     longest = max(map(len, parts.whole), default=0) + 3
-    for i in glance.joints:
-        joined, end, spelled = glance.lowered[i], i, False
+    for i in index.joints:
+        joined, end, spelled = index.lowered[i], i, False
         if joined[:1] not in beginnings:
             continue
-        while end in glance.joints and len(joined) < longest:
-            spelled = spelled or glance.joints[end]
+        while end in index.joints and len(joined) < longest:
+            spelled = spelled or index.joints[end]
             end += 1
-            joined += glance.lowered[end]
+            joined += index.lowered[end]
             if spelled and (len(joined) < _FEWEST_SPACED or len(joined) != end - i + 1):
                 continue
             if joined in parts.whole or (parts.soft and collapsed(joined) in parts.soft):
                 yield i, end
 
 
-def _is_crossed(glance: Glance, parts: Parts) -> bool:
+def _is_crossed(index: TextIndex, parts: Parts) -> bool:
     """True if a part can be read across the tokens' borders."""
-    squashed, spaced = glance.squashed, glance.spaced
+    squashed, spaced = index.squashed, index.spaced
     if any(part in squashed and squashed.count(part) > spaced.count(part) for part in parts.whole):
         return True
     if not parts.soft:
         return False
-    squashed, spaced = glance.soft_squashed, glance.soft
+    squashed, spaced = index.soft_squashed, index.soft
     return any(part in squashed and squashed.count(part) > spaced.count(part) for part in parts.soft)
 
 
-def _grown(glance: Glance, parts: Parts) -> Iterator[Range]:
+def _grown(index: TextIndex, parts: Parts) -> Iterator[Range]:
     """ "JohnSmith", "SmithJ": tokens that are parts and nothing else."""
     for part in parts.whole:
-        if part in glance.spaced and glance.spaced.count(part) > glance.lowered.count(part):
-            for i, token in enumerate(glance.lowered):
-                if part in token and len(token) > len(part) and _only_parts(glance.written(i), parts):
+        if part in index.spaced and index.spaced.count(part) > index.lowered.count(part):
+            for i, token in enumerate(index.lowered):
+                if part in token and len(token) > len(part) and _only_parts(index.written(i), parts):
                     yield i, i
 
 
@@ -128,28 +128,28 @@ def _only_parts(token: str, parts: Parts, *, whole: bool = False) -> bool:
     return any(_only_parts(token[len(part) :], parts) for part in minors)
 
 
-def _extended(glance: Glance, parts: Parts, first: int, last: int, hits: dict[int, int]) -> tuple[Range, int]:
+def _extended(index: TextIndex, parts: Parts, first: int, last: int, hits: dict[int, int]) -> tuple[Range, int]:
     """((start, end) in the text, its last token) of the run around a hit."""
-    while first > 0 and _BETWEEN.fullmatch(glance.gap(first - 1)) and _belongs(glance, parts, first - 1):
+    while first > 0 and _BETWEEN.fullmatch(index.gap(first - 1)) and _belongs(index, parts, first - 1):
         first -= 1
-    while last + 1 < len(glance.tokens) and _BETWEEN.fullmatch(glance.gap(last)):
+    while last + 1 < len(index.tokens) and _BETWEEN.fullmatch(index.gap(last)):
         if last + 1 in hits:
             last = max(last + 1, hits[last + 1])
-        elif _belongs(glance, parts, last + 1):
+        elif _belongs(index, parts, last + 1):
             last += 1
         else:
             break
-    end = glance.tokens[last][1]
-    text = glance.text
-    if text[end : end + 1] == "." and len(glance.lowered[last]) == 1 and not text[end + 1 : end + 2].isalnum():
+    end = index.tokens[last][1]
+    text = index.text
+    if text[end : end + 1] == "." and len(index.lowered[last]) == 1 and not text[end + 1 : end + 2].isalnum():
         end += 1
     elif text[end : end + 2].lower() == "'s" and not text[end + 2 : end + 3].isalnum():
         end += 2
-    return (glance.tokens[first][0], end), last
+    return (index.tokens[first][0], end), last
 
 
-def _belongs(glance: Glance, parts: Parts, i: int) -> bool:
-    token = glance.lowered[i]
+def _belongs(index: TextIndex, parts: Parts, i: int) -> bool:
+    token = index.lowered[i]
     if token in parts.whole or token in parts.minor:
         return True
-    return len(token) == 1 and glance.written(i) in parts.initials
+    return len(token) == 1 and index.written(i) in parts.initials

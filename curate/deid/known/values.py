@@ -12,15 +12,11 @@ from curate.deid.known.person import People, people_spans
 from curate.deid.known.variants import initials_spans, variant_spans
 from curate.deid.patterns.prefilter import Span
 from curate.deid.text.fold import BARRIER, fold_value
-from curate.deid.text.text_index import Glance
+from curate.deid.text.text_index import TextIndex
+from curate.deid.word_lists import words
 from curate.deid.words.technical import technical_words
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_FACILITY = _words("""
+_FACILITY = words("""
 hospital hospitals clinic center centre ctr medical med health healthcare university infirmary radiology imaging
 institute department dept associates group system general regional memorial community ward unit laboratory lab
 school college trust nhs
@@ -41,15 +37,15 @@ class _Value:
     places: tuple[tuple[str, Mapping[int, int]], ...]  # a facility's own words
 
 
-def phi_spans(text: str, phi: Sequence[str], glance: Glance | None = None) -> Iterator[Span]:
+def phi_spans(text: str, phi: Sequence[str], index: TextIndex | None = None) -> Iterator[Span]:
     """Spans of folded ``text`` that hold one of ``phi``, by what each value is: a name, a number, a place, a phrase."""
-    glance = Glance(text) if glance is None else glance
+    index = TextIndex(text) if index is None else index
     values, people = _known(tuple(phi))
     for value in values:
-        yield from _value_spans(glance, value)
-    yield from people_spans(glance, people)
+        yield from _value_spans(index, value)
+    yield from people_spans(index, people)
     if people.long:
-        yield from variant_spans(glance, people.long)
+        yield from variant_spans(index, people.long)
         yield from initials_spans(text, people.initials)
 
 
@@ -150,42 +146,42 @@ def _letters_only(plain: str) -> bool:
     return re.fullmatch(r"[^\W\d_]+(?:[\s,.'-]+[^\W\d_]+)*\.?", plain) is not None
 
 
-def _value_spans(glance: Glance, value: _Value) -> Iterator[Span]:
-    squashed = glance.squashed
+def _value_spans(index: TextIndex, value: _Value) -> Iterator[Span]:
+    squashed = index.squashed
     if value.core and value.core in squashed:
         guarded = value.core.isdigit()
-        yield from ((s, e, value.label) for s, e in _found(glance, value.core, value.gaps, guarded=guarded))
+        yield from ((s, e, value.label) for s, e in _found(index, value.core, value.gaps, guarded=guarded))
     for number in value.numbers:
         if number in squashed:
             apart = dict.fromkeys(range(len(number)), 1)
-            yield from ((s, e, "ID") for s, e in _found(glance, number, apart, signs=frozenset(" \t\n\xa0./_-")))
+            yield from ((s, e, "ID") for s, e in _found(index, number, apart, signs=frozenset(" \t\n\xa0./_-")))
     for word, gaps in value.places:
         if word in squashed:
-            for start, end in _found(glance, word, gaps):
-                possessive = glance.text[end : end + 2].lower() == "'s" and not glance.text[end + 2 : end + 3].isalnum()
+            for start, end in _found(index, word, gaps):
+                possessive = index.text[end : end + 2].lower() == "'s" and not index.text[end + 2 : end + 3].isalnum()
                 yield start, end + 2 * possessive, "FACILITY"
 
 
 def _found(
-    glance: Glance, core: str, gaps: Mapping[int, int], *, signs: frozenset[str] | None = None, guarded: bool = False
+    index: TextIndex, core: str, gaps: Mapping[int, int], *, signs: frozenset[str] | None = None, guarded: bool = False
 ) -> Iterator[tuple[int, int]]:
     """Where ``core`` stands from the beginning of a token to the end of one, with no more between than ``gaps`` say.
 
     ``signs``: what may stand there; else anything but a placeholder. ``guarded``: not behind "1.".
     """
-    text, letters = glance.text, glance.letters
-    at = glance.squashed.find(core)
+    text, letters = index.text, index.letters
+    at = index.squashed.find(core)
     while at >= 0:
         places = letters[at : at + len(core)]
         start, end = places[0], places[-1] + 1
         bound = not text[max(0, start - 1) : start].isalnum() and not text[end : end + 1].isalnum()
         behind = guarded and start > 1 and text[start - 1] in ".," and text[start - 2].isdigit()
-        if bound and not behind and (end - start == len(core) or _spread(text, places, gaps, signs)):
+        if bound and not behind and (end - start == len(core) or _is_within_gaps(text, places, gaps, signs)):
             yield start, end
-        at = glance.squashed.find(core, at + 1)
+        at = index.squashed.find(core, at + 1)
 
 
-def _spread(text: str, places: list[int], gaps: Mapping[int, int], signs: frozenset[str] | None) -> bool:
+def _is_within_gaps(text: str, places: list[int], gaps: Mapping[int, int], signs: frozenset[str] | None) -> bool:
     for n, (one, other) in enumerate(pairwise(places)):
         if other - one > 1:
             gap = text[one + 1 : other]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.resources import files
 
 from curate.deid.patterns.prefilter import Span
-from curate.deid.text.text_index import Glance
+from curate.deid.text.text_index import TextIndex
 from curate.deid.words.vocabulary import Kind, kind
 
 _SHORTEST = 5  # letters of a part that a neighbour of one letter's difference, or two halves, may stand for
@@ -20,84 +21,28 @@ _HALVES = re.compile(r"([^\W\d_]+)[ \xa0'-]{1,2}(?:\n)?(?=([^\W\d_]+))|([^\W\d_]
 _DOTTED = re.compile(r"(?<![\w.])(?:[A-Z]\.[ -]?){2,4}(?!\w)")
 _DOTS = re.compile(r"\.[ -]?[A-Z]\.")  # quicker to look for
 
-# A line a name: the long forms of one and what people make of it.
-_NICKNAMES = """
-alexander alex al sandy sasha alec xander | alexandra alex sandra sandy lexi | abigail abby gail | albert al
-bert bertie | alfred al fred alfie
-andrew andy drew | anthony tony | antonio tony toni | arthur art artie | barbara barb babs barbie | benjamin
-ben benny benji | bernard bernie
-bradley brad | caroline carrie carol | catherine cathy kate katie cat kitty | charles charlie chuck chas |
-charlotte charlie lottie
-christine chris chrissy tina | christina chris chrissy tina | christopher chris kit topher | cynthia cindy |
-daniel dan danny | david dave davy
-deborah deb debbie | dolores lola | donald don donny | dorothy dot dotty dottie dolly | douglas doug | edward
-ed eddie ted teddy ned
-eleanor ellie nell nora | elizabeth liz lizzie beth betty betsy eliza lisa libby | emily em emmy | eugene
-gene | florence flo florrie
-frances fran frannie francie | francis frank fran | francisco paco pancho frank | franklin frank | frederick
-fred freddie rick | gabriel gabe
-gabriella gabby | gerald gerry jerry | geoffrey geoff jeff | gertrude trudy gertie | gregory greg | guillermo
-memo bill | harold harry hal
-helen nell ellie | henry hank harry hal | isabella bella izzy | jacob jake | jacqueline jackie | james jim
-jimmy jamie | janet jan
-jeffrey jeff | jennifer jen jenny | jessica jess jessie | jesus chuy | joan joanie | john johnny jack jon |
-jonathan jon jonny | jose pepe
-joseph joe joey jo | josephine jo josie | joshua josh | judith judy judie | katherine kathy kate katie kat
-kit | kathleen kathy kath kate
-kenneth ken kenny | kimberly kim | lawrence larry | laurence larry | leonard len lenny leo | lillian lily lil
-| louis lou louie | louise lou
-lucille lucy | madeline maddie | manuel manny manolo | margaret maggie meg peggy marge margie greta daisy
-rita | martha marty patty | martin marty
-mary molly polly mae may | matthew matt matty | megan meg | melissa mel missy | michael mike mick mickey
-mikey | michelle shelly mich
-mildred millie | mitchell mitch | mohammed mo mohamed | muhammad mo | nancy nan | natalie nat | nathan nate
-nat | nathaniel nate nat
-nicholas nick nicky | nicole nicky nikki | oliver ollie | olivia liv livvy | pamela pam | patricia pat patty
-trish tricia | patrick pat paddy rick
-peter pete | philip phil pip | phillip phil | phyllis phyl | rachel rae | raymond ray | rebecca becky becca |
-richard rick dick rich ricky richie
-robert bob bobby rob robbie bert | roberto bob beto | roger rog | ronald ron ronnie | rosemary rose rosie |
-russell russ | ruth ruthie
-samantha sam sammy | samuel sam sammy | sarah sally sadie | sophia sophie | stanley stan | stephen steve
-stevie | steven steve stevie
-stephanie steph stevie | susan sue susie suzy | sylvia syl | terence terry | teresa terry tess tessa |
-theodore ted teddy theo | theresa terry tess
-thomas tom tommy | timothy tim timmy | valerie val | veronica ronnie vera | victor vic | victoria vicky tori
-| vincent vince vinny | virginia ginny
-walter walt wally | wilhelm willi bill | william bill billy will willie liam wills | winifred winnie |
-zachary zach zack | ignacio nacho
-ekaterina katya | dmitry dima | vladimir vova volodya | mikhail misha | natalia natasha | yevgeny zhenya |
-sergei seryozha
-"""
-
 
 @cache
-def _nicknames() -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
-    for entry in re.split(r"[|\n]", _NICKNAMES):
-        if entry.split():
-            long, *short = entry.split()
-            found[long] = frozenset(short)
-    return found
+def _nicknames() -> dict[str, list[str]]:
+    lines = (files("curate.deid.words") / "data" / "nicknames.txt").read_text(encoding="utf-8").splitlines()
+    return {long: short for long, *short in map(str.split, lines) if long != "#"}
 
 
-def variant_spans(glance: Glance, parts: Iterable[str]) -> Iterator[Span]:
+def variant_spans(index: TextIndex, parts: Iterable[str]) -> Iterator[Span]:
     """Spans of a folded text that stand for one of a name's ``parts`` (folded words of any case)."""
     lowered = dict.fromkeys(part.lower() for part in parts if len(part) > 2)
     long = [part for part in lowered if len(part) >= _SHORTEST and part.isalpha()]
     called = {nick for part in lowered for nick in _nicknames().get(part, ())}
     endings = {part + ending for part in lowered for ending in ("s", "es")}
-    for word in sorted(glance.words & (called | endings)):
+    for word in sorted(index.words & (called | endings)):
         if word not in lowered:
             check = _named if word in called else _inflected
-            yield from (
-                (at, at + len(word), "NAME") for at in glance.places(word) if check(glance.text, at, kind(word))
-            )
-    for word in sorted(_unknown(glance.words)) if long else ():
+            yield from ((at, at + len(word), "NAME") for at in index.places(word) if check(index.text, at, kind(word)))
+    for word in sorted(_unknown(index.words)) if long else ():
         if word not in lowered and any(_near(word, part) for part in long):
-            yield from ((at, at + len(word), "NAME") for at in glance.places(word))
-    cut = [part for part in long if part not in glance.words and part in glance.squashed]
-    yield from _halves(glance.text, frozenset(cut))
+            yield from ((at, at + len(word), "NAME") for at in index.places(word))
+    cut = [part for part in long if part not in index.words and part in index.squashed]
+    yield from _halves(index.text, frozenset(cut))
 
 
 def _unknown(words: frozenset[str]) -> list[str]:
@@ -107,14 +52,14 @@ def _unknown(words: frozenset[str]) -> list[str]:
     return strange
 
 
-def _inflected(text: str, at: int, what: int) -> bool:
+def _inflected(text: str, at: int, bits: int) -> bool:
     """ "Smiths", but "marks" only where it is capitalised."""
-    return not what & (Kind.KNOWN | Kind.EPONYM) or text[at].isupper()
+    return not bits & (Kind.KNOWN | Kind.EPONYM) or text[at].isupper()
 
 
-def _named(text: str, at: int, what: int) -> bool:
+def _named(text: str, at: int, bits: int) -> bool:
     """A nickname that is a word besides must be capitalised, one that is a word of reports inside a sentence."""
-    if not what & Kind.KNOWN or (not what & (Kind.BY_HAND | Kind.FUNCTION) and text[at].isupper()):
+    if not bits & Kind.KNOWN or (not bits & (Kind.BY_HAND | Kind.FUNCTION) and text[at].isupper()):
         return True
     before = text[:at].rstrip()
     return text[at].isupper() and bool(before) and before[-1] not in ".!?:;\0"

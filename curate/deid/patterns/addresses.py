@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
-from curate.deid.patterns.prefilter import CODES, Rule, cued, guard, rule
+from curate.deid.patterns.prefilter import Rule, cued, rule
 from curate.deid.patterns.wards import NO_SIZE
-from curate.deid.words.context_words import words
+from curate.deid.word_lists import words
 from curate.deid.words.vocabulary import Kind, kind
 
+_rule, _cued = partial(rule, "ADDRESS"), partial(cued, "ADDRESS")
 _I = re.IGNORECASE
 # ways that are hardly anything else, and those that are words of reports too
 _WAYS = """street avenue ave road rd lane ln boulevard blvd crescent cres parkway pkwy highway hwy marg nagar colony
@@ -111,7 +113,7 @@ _NO_AREA = words("se im ap pa gr pt st no hu te tr ti br bi pi li hr rr bp ef po
 
 def _is_postal(hit: re.Match[str]) -> bool:
     """A postal code of the United Kingdom; not "l4 5mm", nor "t2 3rd", nor "se3 4th"."""
-    area, last = hit[1].lower(), hit[2]
+    area, last = hit["area"].lower(), hit["last"]
     if _UNITS.fullmatch(last.lower()):
         return False
     if not hit[0][-4].isspace():  # joined
@@ -158,229 +160,126 @@ def _is_place_named(hit: re.Match[str]) -> bool:
 
 
 SURE: tuple[Rule, ...] = (
-    rule(
-        "ADDRESS",
-        guard(_STREET_WORDS, led="digits"),
+    _rule(
         rf"\b{_HOUSE}[ ,]+(?P<name>(?:(?:[A-Z][A-Za-z.'-]*|\d{{1,3}}(?:st|nd|rd|th|ST|ND|RD"
         rf"|TH))[ ]+){{1,4}}?)(?:{_NO_DOCTOR}){_STREETS}" + _CITY,
         check=_is_no_sentence,
+        cased=True,
     ),
-    rule(
-        "ADDRESS",
-        guard("apt apartment suite ste po p box", also=r"\d"),
-        r"\b(?:Apt|Apartment|Suite|Ste|PO Box|P\.O\. Box|Box)\.?\s?#?\s?\d+\w*" + _CITY,
-    ),
-    rule(
-        "ADDRESS",
-        guard("box", led="before", reach=3, also=r"\d"),
-        r"\b(?:p\.?[ ]?o\.?|rr[ ]?#?\d{1,3},?)[ ]box[ ]#?\d+\b",
-        _I,
-    ),
-    rule(
-        "ADDRESS",
-        guard("rr rd hc", led="words", also=r"\d"),
+    _rule(r"\b(?:Apt|Apartment|Suite|Ste|PO Box|P\.O\. Box|Box)\.?\s?#?\s?\d+\w*" + _CITY, cased=True),
+    _rule(r"\b(?:p\.?[ ]?o\.?|rr[ ]?#?\d{1,3},?)[ ]box[ ]#?\d+\b"),
+    _rule(
         r"\b(?:rr|hc)[ ]?#?\d{1,3},?[ ](?:box|site|comp|unit)[ ]?#?\d{1,4}\b"
-        r"|\brr[ ]?#?\d{1,2},[ ][a-z][\w'-]+[ ](?:line|road|rd)\b",
-        _I,
+        r"|\brr[ ]?#?\d{1,2},[ ][a-z][\w'-]+[ ](?:line|road|rd)\b"
     ),
     # "Blk 123 Sowerby Ave 4 #05-678", "#12-34"
-    rule(
-        "ADDRESS",
-        guard("blk block", led="words", also=r"\d"),
+    _rule(
         rf"\b(?:blk|block)[ ](\d{{1,4}}[a-z]?,?[ ](?:[a-z][\w'-]*[ ]){{1,3}}?(?:{_either(_WAYS)}|st|drive|dr"
         rf"|link|walk|close|place)"
-        rf"\b(?:[ ]\d{{1,3}}\b)?)",
-        _I,
-        group=1,
+        rf"\b(?:[ ]\d{{1,3}}\b)?)"
     ),
-    rule("ADDRESS", guard(signs="#", led="words"), r"(?<![\w#])#\d{2}-\d{2,4}[A-Z]?\b"),
+    _rule(r"(?<![\w#])#\d{2}-\d{2,4}[A-Z]?\b", cased=True),
     # "4412 County Road 12"
-    rule(
-        "ADDRESS",
-        guard("road rd highway hwy route rte", led="digits"),
+    _rule(
         r"(?<![\w.,/-])\d{1,5}[ ](?:(?:county|state|us|old|rural|farm)[ ])?(?:road|rd|highway|hwy|route"
-        r"|rte)\.?[ ]\d{1,4}\b",
-        _I,
+        r"|rte)\.?[ ]\d{1,4}\b"
     ),
     # "H.No. 12-4/44", "Door no 12/4", "# 12, 4th Cross", "Sector 12"
-    rule(
-        "ADDRESS",
-        guard("h d f door house plot flat shop survey", led="words", also=r"\d"),
-        rf"\b(?:[hdf][.]|(?:door|house|plot|flat|shop|survey)[. ])[ ]?no\b\.?[ :]{{0,2}}#?({_HOUSE})(?!\w)",
-        _I,
-        group=1,
-    ),
+    _rule(rf"\b(?:[hdf][.]|(?:door|house|plot|flat|shop|survey)[. ])[ ]?no\b\.?[ :]{{0,2}}#?({_HOUSE})(?!\w)"),
     # "12, 4th Cross", "591 E 17th St", "1614 8 Ave SW", "7th Cross, 5th Main"
-    rule(
-        "ADDRESS",
-        guard(_NUMBERED.replace("|", " "), led="digits"),
+    _rule(
         rf"(?<![\w.,/-]){_HOUSE},?[ ](?:{_COMPASS}[ ])?\d{{1,3}}(?:st|nd|rd|th)[ ](?:{_NUMBERED})\b"
-        rf"(?:[ ]{_COMPASS}\b)?",
-        _I,
+        rf"(?:[ ]{_COMPASS}\b)?"
     ),
-    rule(
-        "ADDRESS",
-        guard("ave avenue av st street", led="digits"),
-        rf"(?<![\w.,/-])\d{{2,5}}[ ]\d{{1,3}}[ ](?:ave|avenue|av|street|st)\.?[ ]{_COMPASS}\b",
-        _I,
-    ),
-    rule(
-        "ADDRESS",
-        guard("cross main block stage phase", led="digits"),
+    _rule(rf"(?<![\w.,/-])\d{{2,5}}[ ]\d{{1,3}}[ ](?:ave|avenue|av|street|st)\.?[ ]{_COMPASS}\b"),
+    _rule(
         r"(?<![\w.,/-])\d{1,2}(?:st|nd|rd|th)[ ](?:cross|main|block|stage|phase)(?:[ ]road)?,[ ]?(?:\d{1,2}"
         r"(?:st|nd|rd|th)[ ]"
         r"(?:cross|main|block|stage|phase)(?:[ ]road)?|(?-i:[A-Z][\w'-]+)(?=[ ](?:layout|nagar|colony"
-        r"|extension|extn)\b))",
-        _I,
+        r"|extension|extn)\b))"
     ),
-    rule(
-        "ADDRESS",
-        guard("the", led="before", reach=1, also=r"\d"),
+    _rule(
         r"(?<![\w.,/-])\d{1,4}[a-z]?,?[ ]the[ ](?:crescent|avenue|mews|esplanade|boulevard|grove|terrace|close"
-        r"|green|drive|lane|square|paddocks?|street|parade|hill)\b(?![ ](?:of|to)\b)",
-        _I,
+        r"|green|drive|lane|square|paddocks?|street|parade|hill)\b(?![ ](?:of|to)\b)"
     ),
-    rule(
-        "ADDRESS",
-        guard("road rd", led="digits"),
-        rf"(?<![\w.,/-]){_HOUSE},?[ ][a-z][. ]{{0,2}}[a-z]\.?[ ](?:road|rd)\b",
-        _I,
-    ),
-    rule(
-        "ADDRESS",
-        guard(_STATE_WORDS, also=r"\d{5}", like=r",\s+[A-Z]{2}\s+\d"),
-        rf"\b(?:[A-Z][\w.'-]+\s?){{1,3}},\s+(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b",
-    ),
-    rule(
-        "ADDRESS", guard(_STATE_WORDS, led="words", also=r"\d{5}"), rf"\b(?!ID)(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b"
-    ),
+    _rule(rf"(?<![\w.,/-]){_HOUSE},?[ ][a-z][. ]{{0,2}}[a-z]\.?[ ](?:road|rd)\b"),
+    _rule(rf"\b(?:[A-Z][\w.'-]+\s?){{1,3}},\s+(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b", cased=True),
+    _rule(rf"\b(?!ID)(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b", cased=True),
 )
 STRICT: tuple[Rule, ...] = (
-    rule("ADDRESS", CODES, r"(?<![\w.-])([a-z]{1,2})\d[a-z\d]?\s?\d([a-z]{2})\b(?!-)", _I, check=_is_postal),
-    rule("ADDRESS", CODES, r"\b(?!T\dN\dM\d)[ABCEGHJ-NPRSTVXY]\d[A-Z][ -]?\d[A-Z]\d\b", _I),
+    _rule(r"(?<![\w.-])(?P<area>[a-z]{1,2})\d[a-z\d]?\s?\d(?P<last>[a-z]{2})\b(?!-)", check=_is_postal, where="codes"),
+    _rule(r"\b(?!T\dN\dM\d)[ABCEGHJ-NPRSTVXY]\d[A-Z][ -]?\d[A-Z]\d\b", where="codes"),
     # Australia: "NSW 2000", "in Vic, 3056"
-    rule(
-        "ADDRESS",
-        guard("nsw vic qld tas wa sa nt act", led="words", also=r"\d{4}"),
+    _rule(
         rf"\b(?:NSW|VIC|QLD|TAS|(?:(?<=\bfrom )|(?<=\bin )|(?<=\0 )|(?<=, ))(?:WA|SA|NT|ACT)),?[ ]\d{{4}}{_END}"
-        rf"{NO_SIZE}",
-        _I,
+        rf"{NO_SIZE}"
     ),
-    rule(
-        "ADDRESS",
-        guard("nsw vic qld tas", led="before", reach=1, also=r"\d{4}"),
-        r"(?<![\w.])\d{4}[ ](?:NSW|VIC|QLD|TAS)\b",
-        _I,
-    ),
+    _rule(r"(?<![\w.])\d{4}[ ](?:NSW|VIC|QLD|TAS)\b"),
     # a state in small letters, or one apart from its code: ", il 62704", "IL, 62704"
-    rule(
-        "ADDRESS",
-        guard(_STATE_WORDS, led="words", also=r"\d{5}"),
-        rf"(?:(?<=, )|(?<=\0 ))(?:{_STATES}),?[ ]\d{{5}}(?:-\d{{4}})?{_END}",
-        _I,
-    ),
-    rule(
-        "ADDRESS",
-        guard(f"{_WAYS} {_WAYS_TOO}", led="digits"),
+    _rule(rf"(?:(?<=, )|(?<=\0 ))(?:{_STATES}),?[ ]\d{{5}}(?:-\d{{4}})?{_END}"),
+    _rule(
         rf"(?<![\w.,/-]){_HOUSE},?[ ]+(?P<name>(?:[A-Z][\w'.-]*\s+|\0\s?){{0,3}}"
         rf"(?:[A-Z][\w'.-]*|\0))\s+(?i:{_either(f'{_WAYS} {_WAYS_TOO}')})\b\.?",
         check=_is_street,
+        cased=True,
     ),
-    rule(
-        "ADDRESS",
-        guard(_WAYS, led="digits"),
+    _rule(
         rf"(?<![\w.,/-]){_HOUSE},?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]"
         rf"|\d{{1,3}}(?:st|nd|rd|th)[ ]|\0[ ]?){{1,3}}?)(?:{_either(_WAYS)})\b",
-        _I,
         check=_is_street,
     ),
     # where words of reports stand for ways: with what says that someone lives there, or a name that reports have not
-    rule(
-        "ADDRESS",
-        guard(_WAYS_TOO, led="digits"),
+    _rule(
         rf"(?<![\w.,/-]){_HOUSE},?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]|\0[ ]?){{1,2}}?)"
         rf"(?:{_either(_WAYS_TOO)})\b",
-        _I,
         check=_is_home,
     ),
     # a letter before the number: "U8/25 Akin St", "E-01, Market Colony"
-    rule(
-        "ADDRESS",
-        CODES,
+    _rule(
         rf"(?<![\w.,/-])[A-Z]{{1,2}}[-/]?\d{{1,4}}[A-Za-z]?(?:[/-]\d{{1,4}}[A-Za-z]?){{0,2}},?[ ](?P<name>"
         rf"(?:[a-z][\w'-]*[ ]|\0[ ]?){{1,3}}?)"
         rf"(?:{_either(f'{_WAYS} {_WAYS_TOO}')})\b",
-        _I,
         check=lambda hit: _is_street(hit) and _is_place_named(hit),
+        where="codes",
     ),
     # what has no way: "11 The Vineyard", "18 Sowerby Straat", "12 rue Sowerby"
-    rule(
-        "ADDRESS",
-        guard("the", led="before", reach=1, also=r"\d"),
-        r"(?<![\w.,/-])\d{1,3}[a-z]?,?[ ](?-i:The[ ](?P<name>[A-Z][a-z]{3,}))\b(?![ ][a-z])",
-        _I,
-        check=_is_place_named,
-    ),
-    rule(
-        "ADDRESS",
-        guard("straat strasse weg laan rue calle via rua chemin", led="digits"),
+    _rule(r"(?<![\w.,/-])\d{1,3}[a-z]?,?[ ](?-i:The[ ](?P<name>[A-Z][a-z]{3,}))\b(?![ ][a-z])", check=_is_place_named),
+    _rule(
         rf"(?<![\w.,/-]){_HOUSE},?[ ](?:[a-z][\w'-]*[ ](?:straat|strasse|weg|laan)\b|(?:rue|calle|via|rua"
         rf"|chemin)[ ](?:(?:de|du|des|la|del)[ ])"
-        r"{0,2}[a-z][\w'-]+)",
-        _I,
+        r"{0,2}[a-z][\w'-]+)"
     ),
     # a house by its name: "Rose Cottage", "Linden Farm"
-    rule(
-        "ADDRESS",
-        guard(_HOUSES, led="before", reach=3),
+    _rule(
         rf"(?<![\w'.-])(?:the[ ])?(?P<name>(?:(?!the\b)[a-z][\w'-]*[ ]){{1,2}}?)(?P<head>{_either(_HOUSES)})\b",
-        _I,
         check=_is_house,
     ),
     # beside what: "opp. Sowerby Temple", "off Ranade Road"
-    rule(
-        "ADDRESS",
-        guard("near opp opposite behind beside off", led="words"),
+    _rule(
         rf"\b(?:near|opp|opposite|behind|beside|off)\.?[ ](?P<name>(?:(?!the\b|of\b)[a-z][\w'-]*[ ]){{1,2}}?)"
         rf"(?:{_either(_LANDMARKS)})\b(?:[ ](?:stand|station|office|pump|stop)\b)?",
-        _I,
         check=_is_place_named,
     ),
-    cued(
-        "ADDRESS",
-        _REGIONS,
-        r"[a-z][a-z'-]{3,}(?![\w'-])",
-        joint=r"\.?[ :]{1,2}",
-        also="",
-        check=_is_region,
-    ),
-    rule("ADDRESS", guard("dublin", led="words", also=r"\d"), r"\bdublin[ ]\d{1,2}\b", _I),
+    _cued(_REGIONS, r"[a-z][a-z'-]{3,}(?![\w'-])", joint=r"\.?[ :]{1,2}", check=_is_region),
+    _rule(r"\bdublin[ ]\d{1,2}\b"),
     # a street without a number
-    rule(
-        "ADDRESS",
-        guard(_WAYS, led="before", reach=2),
+    _rule(
         rf"(?:(?<=, )|(?<=\bat )|(?<=\bof )|(?<=\bin )|(?<=\bfrom )|(?<=\boff )|(?<=r/o )|(?<=\0 ))"
         rf"(?P<name>[a-z][\w'-]+[ ])(?:{_either(_WAYS)})\b",
-        _I,
         check=_is_house_less,
     ),
-    rule(
-        "ADDRESS",
-        guard(_WAYS, led="before", reach=2),
+    _rule(
         r"(?<![\w'-])(?!(?:The|A|In|On|At|Off|Main)\b)[A-Z][a-z'-]+ (?:Street|Road|Avenue|Lane|Crescent|Boulevard|Marg"
         r"|Nagar|Colony|Parkway|Highway)\b",
+        cased=True,
     ),
-    cued(
-        "ADDRESS",
+    _cued(
         "pin|zip|postcode|post code|postal code|plz|pincode|pin code|zip code|pin no",
         rf"(?:\d{{3}}[ -]?\d{{2,3}}|\d{{4,6}}){_END}",
         joint=r"\.?[ ]?[:#=-]?[ ]?",
     ),
     # a postal code behind a place or an address that went
-    rule(
-        "ADDRESS",
-        guard(signs="\0", also=r"\d{4}|\d{3} \d{3}"),
-        r"(?<=\0)(?:(?:,|,? -)?[ ]|-)(\d{4,6}(?:-\d{4})?|\d{3} \d{3})(?=[.;,)]?(?:\s*\n|\s*$)|[.;,)](?!\d))",
-        group=1,
+    _rule(
+        r"(?<=\0)(?:(?:,|,? -)?[ ]|-)(\d{4,6}(?:-\d{4})?|\d{3} \d{3})(?=[.;,)]?(?:\s*\n|\s*$)|[.;,)](?!\d))", cased=True
     ),
 )

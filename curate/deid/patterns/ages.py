@@ -7,12 +7,14 @@ person before it; or a place in the sentence where only an age stands ("Frail, 9
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from curate.deid.patterns.around import COUNTED, MEASURED, is_any_before, words_before
-from curate.deid.patterns.prefilter import Guard, Rule, cued, guard, rule
-from curate.deid.words.context_words import words
+from curate.deid.patterns.prefilter import Rule, cued, rule
+from curate.deid.word_lists import word_sections
 from curate.deid.words.vocabulary import Kind, kind
 
+_rule, _cued = partial(rule, "AGE"), partial(cued, "AGE")
 _I = re.IGNORECASE
 _ONES = r"(?:one|two|three|four|five|six|seven|eight|nine)"
 _FIRSTS = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth"
@@ -30,9 +32,6 @@ _OLD_TH = (
     rf"(?:and[\s-]{{1,3}})?(?:{_FIRSTS}|tenth)))"
 )
 _ANY = rf"(?:{_OVER}|{_OLD}\b)"
-_AGES = r"(?<![\d.])0?(?:9\d|1[0-4]\d)(?!\d)"
-_DIGITS: Guard = guard(shapes="00", led="digits", also=_AGES)
-_OLD_WORDS = "ninety hundred noventa quatre neunzig"
 _YEARS = (
     r"(?!years?'?[ ](?:worth|of (?:data|experience)))"
     r"(?:y(?:ea)?rs?|y/?o|y\.o\.|y|anos?|jahre?|jahrig\w*|jaehrig\w*|ans)\b"
@@ -74,22 +73,7 @@ def _is_no_fever(hit: re.Match[str]) -> bool:
 
 
 # what a number of 90 and more is of, where it is no age
-_VITAL = (
-    COUNTED
-    | MEASURED
-    | words(
-        """
-        hr heart pulse pulses bpm rate sat sats spo sao saturation saturations saturating satting bp map temp
-        temperature
-        tmax fever febrile flexion flexed extension extended abduction abducted cobb angle angled angulation rotation
-        rotated degree degrees percent percentage centile percentile tube catheter line tip tape taped marked mark
-        secured cm mm ml kg wt weight kvp kv mas ma dap psv edv velocity gfr egfr ef lvef fev fvc tlco lytes na cl gfr
-        platelet hemoglobin haemoglobin haematocrit hct mcv resting rest bed room ward ext bleep pager walks walk walked
-        distance exercise steps stable steady dose doses copies iso units score day days week weeks month months hour
-        hours minutes fio peep vent position zone channel setting
-        """
-    )
-)
+_VITAL = COUNTED | MEASURED | word_sections("numbers")["vital"]
 _STRONG = r"fall|fell|falls|w/|c/o|h/o|s/p|p/w|f/u|r/o|sob|cp|ams|gcs|fx|nof|hx|pmh|pmhx|nh|snf|rh|dnr|dnar|found"
 
 
@@ -118,187 +102,102 @@ def _is_of_a_person(hit: re.Match[str]) -> bool:
 
 _BEHIND: tuple[Rule, ...] = (
     # "94-year-old", "94+ yrs", "91y 3m", "ninety-four years", "94yoF"
-    rule("AGE", _DIGITS, rf"(?<![\w.]){_OVER}(?:\s?\+)?(?=[\s-]{{0,2}}{_YEARS})", _I),
-    rule(
-        "AGE",
-        _DIGITS,
-        rf"(?<![\w.]){_OVER}\s?y(?:ea)?r?s?[ ,]{{0,2}}(?:and[ ])?\d{{1,2}}\s?{_MONTHS}",
-        _I,
-    ),
-    rule("AGE", guard(_OLD_WORDS, signs="neunzig NEUNZIG Neunzig"), rf"\b{_OLD}(?=[\s-]{{0,2}}{_YEARS})", _I),
+    _rule(rf"(?<![\w.]){_OVER}(?:\s?\+)?(?=[\s-]{{0,2}}{_YEARS})"),
+    _rule(rf"(?<![\w.]){_OVER}\s?y(?:ea)?r?s?[ ,]{{0,2}}(?:and[ ])?\d{{1,2}}\s?{_MONTHS}"),
+    _rule(rf"\b{_OLD}(?=[\s-]{{0,2}}{_YEARS})"),
     # "92F", "93/F", "101 male"
-    rule("AGE", _DIGITS, rf"(?<![\w.]){_OVER}(?=\s?[MF]\b(?![-'/]\w))", check=_is_no_fever),
-    rule(
-        "AGE",
-        _DIGITS,
+    _rule(rf"(?<![\w.]){_OVER}(?=\s?[MF]\b(?![-'/]\w))", check=_is_no_fever, cased=True),
+    _rule(
         rf"(?<![\w.,/-]){_OVER}\+?(?=\s{{0,2}}[/,-]\s{{0,2}}(?:[mf]\b|male\b|female\b)|\s(?:fe)?male\b|\s(?:wo)?man\b"
-        r"|\s(?:lady|gentleman|gent|veteran|widow(?:er)?|pensioner|grandmother|grandfather)\b)",
-        _I,
+        r"|\s(?:lady|gentleman|gent|veteran|widow(?:er)?|pensioner|grandmother|grandfather)\b)"
     ),
     # "92f", in small letters, at the head of a clause: elsewhere m is metres
-    rule(
-        "AGE",
-        _DIGITS,
-        rf"{_AT_HEAD}{_OVER}(?=\s?[mf](?:[,;.:)/]|\s(?:{_WHAT_BEHIND})|\0|\n|$))",
-        _I,
-        check=_is_no_fever,
-    ),
-    rule(
-        "AGE", _DIGITS, r"(?<![\w.])(?:9\d|1[0-4]\d)[mf](?=\s(?:w/?|with|c/o|h/o|s/p|mrn)\b|[,;)])", check=_is_no_fever
-    ),
-    rule("AGE", _DIGITS, r"(?<![\w.])(?:9\d|1[0-4]\d)(?:st|nd|rd|th)(?=[\s-]+(?:birthday|b'?day|year))", _I),
-    rule(
-        "AGE", guard("ninetieth ninety hundredth hundred one a"), rf"\b{_OLD_TH}(?=[\s-]+(?:birthday|b'?day|year))", _I
-    ),
+    _rule(rf"{_AT_HEAD}{_OVER}(?=\s?[mf](?:[,;.:)/]|\s(?:{_WHAT_BEHIND})|\0|\n|$))", check=_is_no_fever),
+    _rule(r"(?<![\w.])(?:9\d|1[0-4]\d)[mf](?=\s(?:w/?|with|c/o|h/o|s/p|mrn)\b|[,;)])", check=_is_no_fever, cased=True),
+    _rule(r"(?<![\w.])(?:9\d|1[0-4]\d)(?:st|nd|rd|th)(?=[\s-]+(?:birthday|b'?day|year))"),
+    _rule(rf"\b{_OLD_TH}(?=[\s-]+(?:birthday|b'?day|year))"),
     # "91f fall", "97, off legs": the first of a text or line
-    rule("AGE", _DIGITS, rf"(?:(?<=\n)|(?<!.)){_OVER}(?=[mf]\b|[ ][mf][ ](?:fall|fell)|,[ ][a-z])", _I),
+    _rule(rf"(?:(?<=\n)|(?<!.)){_OVER}(?=[mf]\b|[ ][mf][ ](?:fall|fell)|,[ ][a-z])"),
 )
 _BEFORE: tuple[Rule, ...] = (
-    cued(
-        "AGE",
+    _cued(
         "age|aged|ages|edad",
         rf"{_ANY}{_NO_UNIT}|{_OVER}(?=y|[mf]\b)",
         joint=r"(?:[ ]?/[ ]?sex)?(?:[ ]?\([a-z]{2,6}\))?[\s:=(\[-]{0,3}(?:(?:of|about|over|above|approx|around"
         r"|nearly|almost|now|is|was|de"
         r"|at exam)\.?\s)?",
-        also="",
     ),
-    cued("AGE", "turn|turns|turned|turning", rf"{_ANY}{_NO_UNIT}", joint=r"\s+(?:just\s)?(?:age\s)?", also=""),
-    cued(
-        "AGE",
+    _cued("turn|turns|turned|turning", rf"{_ANY}{_NO_UNIT}", joint=r"\s+(?:just\s)?(?:age\s)?"),
+    _cued(
         "nearly|almost|now|lived to|lived to be|lives to|alive at|died at|dead at|passed away at|still well at|even at",
         rf"{_ANY}{_NO_UNIT}{_END[:-1]}|\s(?:and|but|of|in|on|today|this|next|he|she|who|with|from)\b)",
         joint=r"\s+(?:just\s)?(?:age\s)?",
-        also="",
     ),
     # "patient is 93 today", "Pt is ninety-six."
-    cued(
-        "AGE",
+    _cued(
         f"{_WHO_IS}|will be|is",
         rf"{_ANY}(?=\s(?:today|tomorrow|now|next|this|and lives|and still|and frail|years)\b|\sin\s(?:[A-Z\0]))",
         joint=r"\s(?:now\s|nearly\s|almost\s)?",
-        also="",
     ),
-    cued(
-        "AGE",
+    _cued(
         _WHO_IS,
         rf"{_ANY}(?=\s*(?:[.,;)](?!\d)|\n|$)|\s(?:and|but|who|with|from|comma|period)\b)",
         joint=r"\s(?:now\s|nearly\s|almost\s)?",
-        also="",
     ),
     # "she's 94 but plays bowls", "Mr. Roe is 95, retired"
-    rule(
-        "AGE",
-        guard("he she patient pt", led="words"),
+    _rule(
         rf"\b(?:s?he|patient|pt)(?:'s|[ ]is|[ ]was|[ ]turned|[ ]turns)[ ](?:now[ ]|nearly[ ]|almost[ ]|just[ ]"
         rf"|only[ ])?({_ANY})"
-        rf"{_NO_UNIT}(?![ ](?:on|in|at|post|out|over|under|times|to)\b|[ ]?lbs?\b)",
-        _I,
-        group=1,
+        rf"{_NO_UNIT}(?![ ](?:on|in|at|post|out|over|under|times|to)\b|[ ]?lbs?\b)"
     ),
-    rule(
-        "AGE",
-        guard(signs="\0"),
+    _rule(
         rf"(?<=\0)(?:'s|[ ]is|[ ]was|[ ]turned|[ ]turns)[ ](?:now[ ]|nearly[ ]|almost[ ]|just[ ]|only[ ])?({_ANY})"
-        rf"{_NO_UNIT}(?=[,;)]|\.(?!\d)|[ ](?:and|but|who|with|from|lives|today|now|this|next|comma|period)\b|$|\n)",
-        _I,
-        group=1,
+        rf"{_NO_UNIT}(?=[,;)]|\.(?!\d)|[ ](?:and|but|who|with|from|lives|today|now|this|next|comma|period)\b|$|\n)"
     ),
     # "in her tenth decade"
-    rule("AGE", guard("decade", led="before", reach=2), r"\b(?:tenth|10th|eleventh|11th)[ ]decade\b", _I),
+    _rule(r"\b(?:tenth|10th|eleventh|11th)[ ]decade\b"),
     # "F 93,", "Male/93", "f-94"
-    rule(
-        "AGE",
-        guard("m f male female man woman", led="words", also=_AGES),
+    _rule(
         rf"\b{_SEX}\s?[ /,-]\s?({_OVER})(?=(?:(?<=/..)|(?<=/...))(?![\w]|[.,/-]\d)|\s*(?:[,;:)\n]|\.(?!\d)|$"
         rf"|{_YEARS}))",
-        group=1,
+        cased=True,
     ),
-    rule(
-        "AGE",
-        guard(shapes="00", led="codes", also=_AGES),
-        rf"{_AT_HEAD}[mf][ /,-]?[ ]?({_OVER})(?=[,;:.)]|\s(?:{_WHAT_BEHIND})|\n|$)",
-        _I,
-        group=1,
-    ),
-    rule(
-        "AGE",
-        guard("m f", led="words", also=_AGES),
-        rf"{_AT_HEAD}[mf][ /,-]{{1,2}}({_OVER})(?=[,;:)]|\.(?!\d)|\s(?:{_WHAT_BEHIND})|\n|$)",
-        _I,
-        group=1,
-    ),
-    rule(
-        "AGE",
-        guard("his her their patient", led="words"),
+    _rule(rf"{_AT_HEAD}[mf][ /,-]?[ ]?({_OVER})(?=[,;:.)]|\s(?:{_WHAT_BEHIND})|\n|$)", where="codes"),
+    _rule(rf"{_AT_HEAD}[mf][ /,-]{{1,2}}({_OVER})(?=[,;:)]|\.(?!\d)|\s(?:{_WHAT_BEHIND})|\n|$)"),
+    _rule(
         r"\b(?:his|her|their|patient's)\s+(?:(?:very\s+)?(?:early|mid|middle|late)[\s-]+)?"
-        r"(nineties|9\ds?|'?90'?s|hundreds|1[0-4]0'?s)(?!\w)",
-        _I,
-        group=1,
+        r"(nineties|9\ds?|'?90'?s|hundreds|1[0-4]0'?s)(?!\w)"
     ),
 )
 _ALONE: tuple[Rule, ...] = (
     # "Frail, 94, lives alone", "lady of 94", "husband (97)", "frail man, ninety six, fell"
-    cued(
-        "AGE", _SOMEONE, rf"{_ANY}(?:{_NO_UNIT}{_END}|(?=[ ]?[mf]\b))", joint=r"(?:,?[ ]\(?|\(|[ ]of[ ]|:[ ]?)", also=""
-    ),
+    _cued(_SOMEONE, rf"{_ANY}(?:{_NO_UNIT}{_END}|(?=[ ]?[mf]\b))", joint=r"(?:,?[ ]\(?|\(|[ ]of[ ]|:[ ]?)"),
     # "lady 97 off legs", "Her mum is 96."
-    cued("AGE", _SOMEONE, rf"{_OVER}{_NO_UNIT}(?![ ](?:on|in|of|at|lbs?|and|to|or)\b)", joint=r"[ ]"),
-    cued(
-        "AGE",
+    _cued(_SOMEONE, rf"{_OVER}{_NO_UNIT}(?![ ](?:on|in|of|at|lbs?|and|to|or)\b)", joint=r"[ ]"),
+    _cued(
         _SOMEONE,
         rf"{_ANY}(?=\s*(?:[.,;)](?!\d)|\n|$)|\s(?:and|but|who|with|comma|period|years)\b)",
         joint=r"[ ](?:is|was|turned|turns)[ ](?:now[ ]|nearly[ ]|almost[ ])?",
-        also="",
     ),
     # "indication: 94 with cough"
-    cued("AGE", _HEADS, rf"{_OVER}(?=[,;.]?[ ](?:{_WHAT_BEHIND})\b|,)", joint=r"[ ]?[:-][ ]?"),
+    _cued(_HEADS, rf"{_OVER}(?=[,;.]?[ ](?:{_WHAT_BEHIND})\b|,)", joint=r"[ ]?[:-][ ]?"),
     # "hip fx, 93, nwb"
-    rule("AGE", _DIGITS, r"(?<=[a-z],[ ])(?:9\d|10[0-9])(?=,[ ]?\??[a-z]{2})(?!,[ ](?:and|or)\b)", _I),
+    _rule(r"(?<=[a-z],[ ])(?:9\d|10[0-9])(?=,[ ]?\??[a-z]{2})(?!,[ ](?:and|or)\b)"),
     # "At 94 she is not a candidate"
-    cued("AGE", "at", rf"{_ANY}(?=,?[ ](?:he|she|they|the patient)\b)", also=""),
+    _cued("at", rf"{_ANY}(?=,?[ ](?:he|she|they|the patient)\b)"),
     # "unlikely @ 98.", "surgery at 94?": at the end, and nothing measured before
-    rule(
-        "AGE",
-        guard("at", signs="@", led="words"),
-        rf"(?:@|\bat)[ ]?({_ANY}){_NO_UNIT}(?=[,;)?!]|\.(?!\d)|\s*(?:\n|$))",
-        _I,
-        group=1,
-        check=_is_an_age,
-    ),
+    _rule(rf"(?:@[ ]?|\bat[ ])({_ANY}){_NO_UNIT}(?=[,;)?!]|\.(?!\d)|\s*(?:\n|$))", check=_is_an_age),
     # "94f fall" inside a line
-    rule(
-        "AGE",
-        _DIGITS,
+    _rule(
         rf"(?<![\w.,/-]){_OVER}(?=[ ]?[mf][ ](?:{_STRONG})(?!\w)|[mf][ ](?:{_WHAT_BEHIND})\b)",
-        _I,
         check=lambda hit: _is_an_age(hit, 2),
     ),
     # "Jane Roe 94.": a clause of a name and a number
-    rule(
-        "AGE",
-        _DIGITS,
-        rf"(?<![\w.,/-])({_OVER})\)?(?=[,;]|\.(?!\d)|\s*(?:\n|$))",
-        group=1,
-        check=_is_of_a_person,
-    ),
+    _rule(rf"(?<![\w.,/-])({_OVER})\)?(?=[,;]|\.(?!\d)|\s*(?:\n|$))", check=_is_of_a_person, cased=True),
     # someone, and the age: "Rye (Mary), 98."
-    rule(
-        "AGE",
-        guard(signs="\0", also=_AGES),
-        rf"(?<=\0)\)?,?[ ]\(?({_OVER})(?=[,;:)/]|\.(?!\d)|[ ]?(?:years?|yrs?|y)\b|[mf]\b|\n|$)",
-        _I,
-        group=1,
-    ),
-    rule("AGE", guard(signs="\0", words=_OLD_WORDS), rf"(?<=\0),[ ]({_OLD})(?=[,;:)]|\.|\n|$)", _I, 1),
-    rule(
-        "AGE",
-        guard(signs="narian NARIAN Narian nari NARI"),
-        r"\b(?:super-?)?(?:non?agenarian|cent(?:en|in)arian|nonagenari[oa]|centenari[oa])s?\b",
-        _I,
-    ),
+    _rule(rf"(?<=\0)\)?,?[ ]\(?({_OVER})(?=[,;:)/]|\.(?!\d)|[ ]?(?:years?|yrs?|y)\b|[mf]\b|\n|$)"),
+    _rule(rf"(?<=\0),[ ]({_OLD})(?=[,;:)]|\.|\n|$)"),
+    _rule(r"\b(?:super-?)?(?:non?agenarian|cent(?:en|in)arian|nonagenari[oa]|centenari[oa])s?\b"),
 )
 SURE: tuple[Rule, ...] = (*_BEHIND, *_BEFORE, *_ALONE)
-STRICT: tuple[Rule, ...] = (
-    rule("AGE", _DIGITS, rf"(?<![\w.,/-]){_OVER}(?=[\s-]{{0,2}}(?:y\.?/?o\.?|yom|yof|ym|yf)s?\b)", _I),
-)
+STRICT: tuple[Rule, ...] = (_rule(rf"(?<![\w.,/-]){_OVER}(?=[\s-]{{0,2}}(?:y\.?/?o\.?|yom|yof|ym|yf)s?\b)"),)

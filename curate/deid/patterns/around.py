@@ -5,35 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-from curate.deid.words.context_words import words
+from curate.deid.word_lists import word_sections
 
-MEASURED = words(
-    """
-    score agatston dlp ctdi ctdivol dose volume mass weight efw platelets plt wbc wcc hb hgb psa ferritin troponin trop
-    dimer ddimer ck alt ast alp ggt amylase lipase bilirubin bili crp bnp probnp hcg bhcg cea afp tsh ldh esr lactate
-    creatinine creat urea glucose ph suv value te tr ti b matrix window level threshold hounsfield count length product
-    ratio ana titer titre dilution epinephrine adrenaline rpr vdrl anca scale images image slices slice series se im
-    fluoroscopy duration angle measures measuring measured diameter cortisol insulin heparin omnipaque isovue bmi
-    size approximately calcium native ecv dap kap height
-    mmol myoglobin procalcitonin albumin sodium evacuated aspirated output rate cells
-    """
-)  # behind these four digits are a finding
+MEASURED = word_sections("numbers")["measured"]
 # of these, two numbers tell how much, how strong or which
-COUNTED = words(
-    """
-    grade graded grading score scored scores scoring strength power pain node nodes image images img im series se
-    ser slice slices ratio acuity vision va bp apgar apgars gcs nihss aspects curb wells timi mmt dtr dtrs reflexes
-    reflex motor mrc murmur rated intensity severity vas nrs fr french gauge gleason stage ecog rib ribs level
-    levels disc discs station view views tone muscle muscles eye eyes sensation pulses pulse edema oedema tenderness
-    deltoid biceps triceps quadriceps hamstrings grip iliopsoas oxford involved core cores teeth digit digits toe
-    toes finger fingers segment segments frame frames figure fig kellgren modic pfirrmann type class category
-    bpp biophysical edss kps nyha ccs mrs nprs flacc braden waterlow pesi qsofa sofa ranson alvarado mirels
-    beighton tanner
-    bristol bbps pas iddsi fois pirani mallampati aldrete bishop ipss qol gds berg tug fim barthel norton lund koss
-    tooth implants sessions fractions parts partial thirds quarters
-    measured measuring measures estimated ranged ranging page titer titre inch inches asia phq moca mmse bid tid
-    """
-)
+COUNTED = word_sections("numbers")["counted"]
 _BEFORE = re.compile(r"[a-z]+(?:/[a-z]+)?|[.;\n\0](?!\d)")
 _BEHIND = re.compile(r"\s*([a-z]+)", re.IGNORECASE)
 _REACH = 48  # characters

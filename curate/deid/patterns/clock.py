@@ -7,11 +7,13 @@ happens at a time; then what they count (`around.MEASURED`) must not stand befor
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from curate.deid.patterns.around import MEASURED, is_any_before, words_before
-from curate.deid.patterns.prefilter import Rule, cued, guard, rule
-from curate.deid.words.context_words import words
+from curate.deid.patterns.prefilter import Rule, cued, rule
+from curate.deid.word_lists import word_sections, words
 
+_rule, _cued = partial(rule, "TIME"), partial(cued, "TIME")
 _I = re.IGNORECASE
 _HOUR = r"(?:[01]\d|2[0-3])"
 _ONCE = rf"(?:{_HOUR}[.:]?[0-5]\d)"
@@ -43,13 +45,7 @@ _AFTER = "|".join(
     rf"(?<=\b{word} )"
     for word in ("at", "by", "around", "about", "before", "after", "until", "till", "since", "from", "is", "was")
 )
-_DOSED = words(
-    """
-    tablet tablets tab tabs cap caps capsule capsules puff puffs drop drops unit units mg mcg ml g sachet
-sachets spray sprays
-    take takes taking dose doses insulin and bd od tds nocte mane
-    """
-)
+_DOSED = word_sections("numbers")["dosed"]
 _TOLD = """called|phoned|telephoned|rang|rung|told|informed|notified|paged|attended|seen|arrived|relayed|conveyed
 |discussed|bleeped|texted|aware|spoke|contacted|intimated|reported|d/w""".replace("\n", "")
 _HAPPENED = """start|started|starts|finish|finished|ended|end|begin|began|commenced|completed|scanned|arrived|arr
@@ -108,189 +104,85 @@ def _is_no_dose(hit: re.Match[str]) -> bool:
 
 
 SURE: tuple[Rule, ...] = (
-    rule(
-        "TIME",
-        guard(shapes="0:00", led="digits"),
+    _rule(
         r"(?<![\w:./])(?:[01]?\d"
         r"|2[0-3]):[0-5]\d(?!\d)(?::[0-5]\d(?:[.,]\d+)?)?(?:\s?[ap]\.?m\b\.?|[ap]\b)?(?:\s?(?:h(?:ou)?rs?|h|"
         rf"{_ZONES})\b)?"
         r"(?!\s?(?:o'?clock|position|min(?:ute)?s?\b|sec)|[:/]?\d)",
-        _I,
         check=_is_time,
     ),
-    rule(
-        "TIME",
-        guard("am pm m", led="digits"),
-        r"(?<![\w.:])(?:1[0-2]|0?[1-9])(?:[ .:-]?[0-5]\d)?\s?[ap]\.?m\b\.?(?!\w)",
-        _I,
-    ),
-    rule(
-        "TIME",
-        guard("h hr hrs hour hours", led="digits", also=r"\d{4}"),
-        r"(?<![\w.:])(?:[01]\d|2[0-3])[0-5]\d\s?(?:h(?:ou)?rs?|h)\b",
-        _I,
-    ),
-    rule(
-        "TIME",
-        guard(shapes="0000", led="digits", like=rf"\d ?(?:{_ZONES})\b"),
-        rf"(?<![\w.:])(?:[01]\d|2[0-3])[0-5]\d ?(?:{_ZONES})\b",
-    ),
+    _rule(r"(?<![\w.:])(?:1[0-2]|0?[1-9])(?:[ .:-]?[0-5]\d)?\s?[ap]\.?m\b\.?(?!\w)"),
+    _rule(r"(?<![\w.:])(?:[01]\d|2[0-3])[0-5]\d\s?(?:h(?:ou)?rs?|h)\b"),
+    _rule(rf"(?<![\w.:])(?:[01]\d|2[0-3])[0-5]\d ?(?:{_ZONES})\b", cased=True),
     # hours with a nought before them: no measure is written so
-    rule("TIME", guard(shapes="00.00", led="digits"), rf"(?<![\w.,:/-])0\d\.[0-5]\d{_END}"),
+    _rule(rf"(?<![\w.,:/-])0\d\.[0-5]\d{_END}", cased=True),
 )
 STRICT: tuple[Rule, ...] = (
     # who was told, and the time at the end: "called to the ward, 09.15", "Informed telephonically at 9.15"
-    rule(
-        "TIME",
-        guard(_TOLD.replace("|", " "), led="words", also=r"\d\.\d\d|\d{4}"),
+    _rule(
         rf"\b(?:{_TOLD})\b[^.\n]{{0,60}}(?:[,(;]|[ ]at|[ ]back)[ ]?({_BARE}|[1-9]\.[0-5]\d)"
         r"(?=\s*(?:[.;,)]?\s*(?:$|\n|[A-Z])|[.;,)]\D|[.;,)]$|by\b))",
-        _I,
-        group=1,
         check=_is_time,
     ),
     # behind someone, a day or a place that went: "rn [NAME] 15.20"
-    rule(
-        "TIME",
-        guard(signs="\0", also=r"\d\d[.:]?\d\d"),
-        rf"(?<=\0)[,;:]?[ ](?:@ ?|at )?({_YEAR}{_BARE}){_END}",
-        group=1,
-    ),
+    _rule(rf"(?<=\0)[,;:]?[ ](?:@ ?|at )?({_YEAR}{_BARE}){_END}", cased=True),
     # behind who was told, at the end: "d/w Roe 2226", "told ed 915"
-    rule(
-        "TIME",
-        guard(
-            "d told informed paged called notified rang rung seen tel bleeped spoke", led="words", also=r"\d[.:]?\d\d"
-        ),
+    _rule(
         r"(?:d/w|(?:told|informed|paged|called|notified|rang|rung|seen by|tel'd|bleeped|spoke to|spoke with))[ ]"
         rf"(?:[^\W\d_][\w'-]*[ ]){{0,4}}({_YEAR}{_BARE}|[1-9][.:]?[0-5]\d)(?=[.;,)]?(?:\s*\n|\s*$)|[.;)](?!\d))",
-        _I,
-        group=1,
         check=lambda hit: hit[1] != "911",
     ),
     # the last of a clause: ", 08.13."
-    rule(
-        "TIME",
-        guard(signs=", ; ( /", also=r"\d\d\.\d\d|\d{4}"),
-        rf"(?<=[,;(/])[ ]?({_YEAR}{_HOUR}\.?[0-5]\d)(?=[.;,)/]?(?:\s*\n|\s*$)|[.;)](?!\d))",
-        group=1,
-        check=_is_time,
+    _rule(
+        rf"(?<=[,;(/])[ ]?({_YEAR}{_HOUR}\.?[0-5]\d)(?=[.;,)/]?(?:\s*\n|\s*$)|[.;)](?!\d))", check=_is_time, cased=True
     ),
     # between commas: ", 0915, bed 4"
-    rule(
-        "TIME",
-        guard(signs=",", also=r"\d{4}"),
-        rf"(?<=[a-zA-Z\0],)[ ]({_YEAR}{_HOUR}[0-5]\d)(?=,[ ](?!\d))",
-        group=1,
-        check=_is_time,
-    ),
+    _rule(rf"(?<=[a-zA-Z\0],)[ ]({_YEAR}{_HOUR}[0-5]\d)(?=,[ ](?!\d))", check=_is_time, cased=True),
     # the first of a line, note or sentence: "0830: ...", "0915 ngt ok. 0930 ngt out"
-    rule(
-        "TIME",
-        guard(shapes="00.00 0000 00:00", led="digits", also=r"\d\d[.:]?\d\d"),
+    _rule(
         rf"(?:(?<=\n)|(?<!.)){_YEAR}{_BARE}(?=(?:[:;,-]|\s-)\s|[ ](?=[A-Za-z])){_END}"
-        rf"|(?<=\.[ ]){_YEAR}{_HOUR}[0-5]\d(?=[ ][a-zA-Z]{{2}}){_END}",
-        _I,
+        rf"|(?<=\.[ ]){_YEAR}{_HOUR}[0-5]\d(?=[ ][a-zA-Z]{{2}}){_END}"
     ),
-    rule("TIME", guard(signs="("), r"(?<=\()(?:[01]\d|2[0-3])\.[0-5]\d(?=\))"),
-    rule("TIME", guard("h", led="digits"), r"(?<![\w.:/])(?:[01]?\d|2[0-3])\s?h\s?[0-5]\d(?:\s?(?:min|m))?(?!\w)", _I),
-    rule(
-        "TIME",
-        guard(
-            "at around by approximately about time since until till from to before after between",
-            signs="@",
-            led="words",
-            also=r"\d\d[.:]?\d\d",
-        ),
+    _rule(r"(?<=\()(?:[01]\d|2[0-3])\.[0-5]\d(?=\))", cased=True),
+    _rule(r"(?<![\w.:/])(?:[01]?\d|2[0-3])\s?h\s?[0-5]\d(?:\s?(?:min|m))?(?!\w)"),
+    _rule(
         r"\b(?:at|@|time|(?:around|by|approximately|about|since|until|till|from|to|before|after|between)(?![ ](?:199\d"
         rf"|20[0-4]\d)(?![ ]?h)))[ :]{{1,2}}({_BARE}){_END}",
-        _I,
-        group=1,
         check=lambda hit: (
             _is_time(hit) and not (_POINT.search(hit[1]) and hit[0][:2].lower() in ("to", "by", "fr", "ab"))
         ),
     ),
-    rule("TIME", guard(signs="@", also=r"\d\d[.:]?\d\d"), rf"@[ ]?({_BARE}){_END}", group=1),
-    cued(
-        "TIME",
-        _HAPPENED,
-        rf"{_YEAR}{_BARE}{_END}",
-        joint=r"(?:[ ]?[:=@-]|[ ]at)?[ ]",
-        also=r"\d\d[.:]?\d\d",
-        check=_is_time,
-    ),
-    cued(
-        "TIME",
+    _rule(rf"@[ ]?({_BARE}){_END}", cased=True),
+    _cued(_HAPPENED, rf"{_YEAR}{_BARE}{_END}", joint=r"(?:[ ]?[:=@-]|[ ]at)?[ ]", check=_is_time),
+    _cued(
         "arrived|arr|departed|left ward|called|paged|phoned|rang|told|informed|notified|scan time|report time"
         "|exam time",
         rf"[1-9]\.[0-5]\d{_END}",
         joint=r"[ ]?[:@-]?[ ]",
-        also=r"(?<!\d)\d\.\d\d",
     ),
-    rule(
-        "TIME",
-        guard("time", led="words", also=r"\d\.\d"),
-        rf"(?:(?<=\n)|(?<!.)|(?<=[.;,\0][ ]))time[ ]?[:=-]?[ ]?({_HOUR}\.[0-5]\d|[1-9]\.[0-5]\d){_END}",
-        _I,
-        group=1,
-    ),
+    _rule(rf"(?:(?<=\n)|(?<!.)|(?<=[.;,\0][ ]))time[ ]?[:=-]?[ ]?({_HOUR}\.[0-5]\d|[1-9]\.[0-5]\d){_END}"),
     # "since 2215 film", "the 0511 radiograph"
-    rule(
-        "TIME",
-        guard(shapes="0000", led="digits", also=r"\d{4}"),
+    _rule(
         rf"(?<![\w.,/-]){_YEAR}{_HOUR}[0-5]\d(?=[ ](?:films?|radiographs?|study|ct|cxr|scan|view|exam|xray)\b)"
         rf"|(?:(?<=\bthe )|(?<=\bto )|(?<=since )|(?<=from )|(?<=\bvs )){_YEAR}{_HOUR}[0-5]\d(?=[ ]images?\b)",
-        _I,
         check=_is_time,
     ),
-    rule(
-        "TIME",
-        guard("am pm m hr hrs hours h uhr z", led="digits", also=r"\d[.:]\d"),
-        r"(?<![\w.:])(?:[01]?\d|2[0-3])[.:][0-5]\d\s?(?:[ap]\.?m\b\.?|hrs?\b|hours\b|h\b|uhr\b|z\b)",
-        _I,
-    ),
+    _rule(r"(?<![\w.:])(?:[01]?\d|2[0-3])[.:][0-5]\d\s?(?:[ap]\.?m\b\.?|hrs?\b|hours\b|h\b|uhr\b|z\b)"),
     # "half past nine", "since quarter to two", "ten to six": what falls is no range
-    rule(
-        "TIME",
-        guard("quarter half ten five twenty", led="words"),
+    _rule(
         rf"\b(?:(?:(?:quarter|half|ten|five|twenty)\s(?:past|after)|quarter\s(?:to|before)|twenty\sto(?=\s(?:{_HOURS})\b)"
         rf"|ten\sto(?=\s(?:one|two|three|four|five|six|seven|eight)\b)|five\sto(?=\s(?:one|two|three)\b)"
         rf"|(?:{_AFTER})(?:a\s)?(?:(?:ten|five|twenty)\s(?:to|before)|half))"
-        rf"\s(?:{_HOURS}|\d{{1,2}}))\b(?!\s(?:mm|cm|of|weeks?|days?|months?|years?|minutes?|percent)\b)",
-        _I,
+        rf"\s(?:{_HOURS}|\d{{1,2}}))\b(?!\s(?:mm|cm|of|weeks?|days?|months?|years?|minutes?|percent)\b)"
     ),
     # "since 5 at night", "fell 4 in the afternoon"; no dose
-    rule(
-        "TIME",
-        guard("at in tonight this", led="before", reach=1, also=r"\d"),
-        rf"(?<![\w.,/-])(?:1[0-2]|[1-9])[ ](?:{_PART})",
-        _I,
-        check=_is_no_dose,
-    ),
+    _rule(rf"(?<![\w.,/-])(?:1[0-2]|[1-9])[ ](?:{_PART})", check=_is_no_dose),
     # spoken: "seven forty two p m", "fourteen thirty hours", "at oh nine fifteen", "told at nine o'clock"
-    rule(
-        "TIME",
-        guard(_HOURS.replace("|", " "), led="words"),
-        rf"\b(?:{_HOURS})(?:[ -]{_MINUTES}|[ ]o'?clock)?[ ]{_HALF}",
-        _I,
-    ),
-    rule(
-        "TIME",
-        guard(_TOLD.replace("|", " "), led="words", like=r"(?i)o'?clock"),
-        rf"\b(?:{_TOLD})\b[^.\n]{{0,60}}[ ]at[ ]((?:{_HOURS}|\d\d?)[ ]o'?clock)(?![ ](?:position|radi|in|on the))",
-        _I,
-        group=1,
-    ),
-    rule(
-        "TIME",
-        guard(f"oh zero o {_HOURS} {_LATE_WORDS}".replace("|", " "), led="words"),
-        rf"\b(?:(?:oh|zero|o)[ -](?:{_ONES})|{_HOURS}|{_LATE})[ -](?:hundred|{_MINUTES})[ ](?:hours|hrs)\b",
-        _I,
-    ),
-    cued(
-        "TIME",
+    _rule(rf"\b(?:{_HOURS})(?:[ -]{_MINUTES}|[ ]o'?clock)?[ ]{_HALF}"),
+    _rule(rf"\b(?:{_TOLD})\b[^.\n]{{0,60}}[ ]at[ ]((?:{_HOURS}|\d\d?)[ ]o'?clock)(?![ ](?:position|radi|in|on the))"),
+    _rule(rf"\b(?:(?:oh|zero|o)[ -](?:{_ONES})|{_HOURS}|{_LATE})[ -](?:hundred|{_MINUTES})[ ](?:hours|hrs)\b"),
+    _cued(
         "at|time|time now|time is|time of scan|scan time|around|before|after|until|till|since|from|by",
         rf"{_SPOKEN}(?=[ ](?:on|today|and|about|the|with|for|by|period|comma|to|it)\b|[.,;]|$)",
-        also="",
     ),
 )

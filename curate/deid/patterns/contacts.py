@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from curate.deid.patterns.around import MEASURED, is_any_before, words_before
-from curate.deid.patterns.prefilter import Rule, cued, guard, rule
+from curate.deid.patterns.prefilter import Rule, cued, rule
 
+_rule, _cued = partial(rule, "PHONE"), partial(cued, "PHONE")
 _I = re.IGNORECASE
 _DOMAINS = "com|org|net|edu|gov|info|io|health|hospital|uk|ca|au|nz|in|ie|za|de|fr|nl|jp|lk|eu|example"
 _PATH = r"(?:/(?:[^\s\0]*[^\s\0.,;:!?)])?)?"
@@ -52,74 +54,46 @@ def _is_counted_by_none(hit: re.Match[str]) -> bool:
 SURE: tuple[Rule, ...] = (
     rule(
         "EMAIL",
-        guard(signs="@"),
         r"(?<![\w.+'-])[\w.+'-]{1,99}\s?@\s?[\w-]{1,63}(?:\s?\.(?:\s(?-i:(?=[a-z])))?[\w-]{1,63}){1,6}",
-        _I,
         check=_is_no_sentence,
     ),
     # spoken: "j.doe [at] mail [dot] com", "doe underscore j at mail dot com"
     rule(
         "EMAIL",
-        guard("dot", signs="[at] (at) [AT] (AT) [dot] (dot) [DOT] (DOT)", like=r"(?i)\bat\b.{1,80}(?:\bdot\b|\.)"),
         rf"\b[\w+'-]{{1,40}}(?:{_PIECE}[\w+'-]{{1,40}}){{0,3}}(?:[ ]?[\[(]at[\])][ ]?[\w-]{{1,40}}"
         rf"(?:{_DOT}[\w-]{{1,40}}){{1,4}}|[ ]at[ ][\w-]{{1,40}}(?:(?:[ ]dot[ ]|[ ]?[\[(]dot[\])][ ]?)"
         r"[\w-]{1,40}){1,4})",
-        _I,
     ),
-    rule("URL", guard(signs="://  www. WWW. Www."), r"\b(?:(?:https?|ftp)://|www\.)[^\s\0<>\"]*[^\s\0<>\".,;:!?)]", _I),
+    rule("URL", r"\b(?:(?:https?|ftp)://|www\.)[^\s\0<>\"]*[^\s\0<>\".,;:!?)]"),
     rule(
         "URL",
-        guard(signs=".", like=rf"\.(?i:{_DOMAINS})\b"),
         rf"(?<![\w.-])(?:[a-z0-9-]{{1,63}}\.){{1,6}}(?:{_DOMAINS})\b{_PATH}",
-        _I,
         check=lambda hit: not hit[0].lower().endswith((".in", ".de")) or "/" in hit[0] or hit[0].count(".") > 1,
     ),
-    rule(
-        "PHONE",
-        guard(_DIGIT.replace("|", " "), led="words"),
-        rf"\b(?:(?:{_DIGIT})[ ,-]{{1,2}}){{4,}}(?:{_DIGIT})\b",
-        _I,
-    ),
+    _rule(rf"\b(?:(?:{_DIGIT})[ ,-]{{1,2}}){{4,}}(?:{_DIGIT})\b"),
     # spoken behind its cue, three digits are enough: "pager four four one"
-    cued(
-        "PHONE",
+    _cued(
         "pager|beeper|bleep|extension|ext|vocera|phone|mobile|cell|fax|dial",
         rf"(?:(?:{_DIGIT})[ ,-]{{1,2}}){{2,}}(?:{_DIGIT})\b",
         joint=r"(?:[ ](?:number|is|at))*[ ]",
-        also="",
     ),
-    cued(
-        "PHONE",
+    _cued(
         "phone|tel|telephone|fax|pager|beeper|mobile|cell|ext|extension|call|call back|contact|reached at|whatsapp",
         r"\+?\(?\d[\d\s().+/-]{1,20}\d(?!\w)(?!\s?(?:mm|cm|%))",
         joint=r"(?:[ ]?(?:no|number|#))?\.?\s?[:#]?\s?",
     ),
-    rule(
-        "PHONE",
-        guard(shapes=_GAPS, led="digits", also=_GAPPED),
+    _rule(
         r"(?<![\w.+-])(?:\+\d{1,3}[\s.-]?|1[ .-])?(?:\(\d{2,5}\)[\s.-]?|\d{2,5}[\s.-])\d{3,4}[\s.-]\d{3,4}(?:\s?(?:x"
         rf"|ext\.?)\s?\d+)?{_END}",
+        cased=True,
     ),
-    rule(
-        "PHONE",
-        guard(shapes="+ (", led="digits"),
-        r"(?<![\w.+-])(?:\+\d{1,3}[\s.-]?\d[\d\s.-]{5,14}\d|\(\d{3}\)\s?\d{3}[\s.-]?\d{4})(?!\w)",
-    ),
-    rule(
-        "PHONE",
-        guard(shapes="000-0000", led="digits"),
-        rf"(?<![\w.+/-])(?:[2-9]\d{{2}}-\d{{4}}|\d{{3}}-0\d{{3}}){_END}{_NO_UNIT}",
-    ),
+    _rule(r"(?<![\w.+-])(?:\+\d{1,3}[\s.-]?\d[\d\s.-]{5,14}\d|\(\d{3}\)\s?\d{3}[\s.-]?\d{4})(?!\w)", cased=True),
+    _rule(rf"(?<![\w.+/-])(?:[2-9]\d{{2}}-\d{{4}}|\d{{3}}-0\d{{3}}){_END}{_NO_UNIT}", cased=True),
     # three, three and four digits with blanks about the hyphens: "555 - 201 - 4410"
-    rule(
-        "PHONE",
-        guard(shapes="000-000-0000", led="digits"),
-        rf"(?<![\w.+-])\d{{3}}[ ]?-[ ]?\d{{3}}[ ]?-[ ]?\d{{4}}{_END}",
-    ),
+    _rule(rf"(?<![\w.+-])\d{{3}}[ ]?-[ ]?\d{{3}}[ ]?-[ ]?\d{{4}}{_END}", cased=True),
 )
 STRICT: tuple[Rule, ...] = (
-    cued(
-        "PHONE",
+    _cued(
         """pager|pagers|paged|pgr|pgd|pg|bpr|blp|beeper|beep|beeped|bleep|bleeps|bleeped|bleeper|bp|page|ext|extension|extn|vocera|spectralink|ascom|dect
         |voalte|phone|phoned|tel|telephone|fax|cell|mobile|mob|ph|call|called|call back|called back|call at|call on
         |dial|reach|reached|reach on|reached on|reached at|contact|contact at|contact on|contacted at|contacted on
@@ -129,45 +103,24 @@ STRICT: tuple[Rule, ...] = (
         check=_is_no_pressure,
     ),
     # behind who was called: "called Lock bp 72-535", "d/w Roe 5-3321"
-    rule(
-        "PHONE", guard(signs="\0", also=r"\d"), rf"(?<=\0)[, ]{{1,2}}\(?(?:bp |b |p )?(\d{{1,2}}-\d{{3,5}}){_END}", 0, 1
-    ),
-    rule(
-        "PHONE", guard("x", led="words", also=r"\d\d\d"), r"(?<![\w.])(?<!\d )[xX]\s?-?\d{3,6}(?![\w.]|\s?(?:mm|cm|\d))"
-    ),
-    rule("PHONE", guard("x", led="words", also=r"\d\d\d"), rf"(?<=\0 )[xX]\s?-?\d{{3,6}}{_END}"),
-    rule("PHONE", guard(signs="* #", led="words"), r"(?<![\w.])[*#]\d{3,7}(?![\w.])"),
-    rule(
-        "PHONE",
-        guard(shapes="00", led="digits", also=r"00"),
-        r"(?<![\w.+])00\s?\d{1,3}(?:[\s.()/-]{0,2}\d{1,5}){2,5}(?!\w)",
-    ),
-    rule(
-        "PHONE",
-        guard(shapes="000", led="digits", also=r"(?<!\d)0\d\d"),
-        r"(?<![\w.+-])\(?0\d{1,4}\)?[\s.-]\d{3,8}(?:[\s.-]\d{2,6})?(?![\w])",
-    ),
-    rule(
-        "PHONE",
-        guard(shapes=_GAPS, led="digits", also=_GAPPED),
+    _rule(rf"(?<=\0)[, ]{{1,2}}\(?(?:bp |b |p )?(\d{{1,2}}-\d{{3,5}}){_END}", cased=True),
+    _rule(r"(?<![\w.])(?<!\d )[xX]\s?-?\d{3,6}(?![\w.]|\s?(?:mm|cm|\d))", cased=True),
+    _rule(rf"(?<=\0 )[xX]\s?-?\d{{3,6}}{_END}", cased=True),
+    _rule(r"(?<![\w.])[*#]\d{3,7}(?![\w.])", cased=True),
+    _rule(r"(?<![\w.+])00\s?\d{1,3}(?:[\s.()/-]{0,2}\d{1,5}){2,5}(?!\w)", cased=True),
+    _rule(r"(?<![\w.+-])\(?0\d{1,4}\)?[\s.-]\d{3,8}(?:[\s.-]\d{2,6})?(?![\w])", cased=True),
+    _rule(
         r"(?<![\w.+-])\(?(?:[2-9]\d{2}\)?[\s./-]{1,2}\d{3}[\s./-]{1,2}|1\d{2}[.-]\d{3}[.-])\d{4}(?:\s?(?:x|ext\.?"
-        r"|extension)\s?\d+)?(?!\w)",
-        _I,
+        r"|extension)\s?\d+)?(?!\w)"
     ),
-    rule(
-        "PHONE",
-        guard(shapes="0000000 000.0000 000-0000", led="digits", also=r"\d{3}[ .-]\d{4}"),
-        rf"(?<![\w.+,/-])[2-9]\d{{2}}[ .-]\d{{4}}{_END}{_NO_UNIT}",
-        _I,
-    ),
-    rule("PHONE", guard(signs="+", led="words"), r"(?<![\w.+-])\+\d[\d\s().-]{6,18}\d(?!\w)"),
+    _rule(rf"(?<![\w.+,/-])[2-9]\d{{2}}[ .-]\d{{4}}{_END}{_NO_UNIT}"),
+    _rule(r"(?<![\w.+-])\+\d[\d\s().-]{6,18}\d(?!\w)", cased=True),
     # a country's number without its plus: "91-9812345678"
-    rule("PHONE", guard(shapes="00-0000000000", led="digits"), rf"(?<![\w.+-])\d{{2}}-[6-9]\d{{9}}{_END}"),
+    _rule(rf"(?<![\w.+-])\d{{2}}-[6-9]\d{{9}}{_END}", cased=True),
     # two groups of four behind someone or at a clause's end: "son, 9123 4567."
-    rule(
-        "PHONE",
-        guard(shapes="00000000", led="digits", also=r"\d{4} \d{4}"),
+    _rule(
         rf"(?<![\w.+-])(?<!\d )[3689]\d{{3}} \d{{4}}(?=[.;,)]?(?:\s|$)){_END}{_NO_UNIT}",
         check=_is_counted_by_none,
+        cased=True,
     ),
 )

@@ -8,12 +8,14 @@ stands before it, "9/3" and "3/19" are days until something counted does. Masked
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from curate.deid.patterns.around import COUNTED, MEASURED, is_any_before, word_behind, words_before
-from curate.deid.patterns.months import ENGLISH, MONTH_WORDS
-from curate.deid.patterns.prefilter import Rule, cued, guard, rule
-from curate.deid.words.context_words import words
+from curate.deid.patterns.months import ENGLISH
+from curate.deid.patterns.prefilter import Rule, cued, rule
+from curate.deid.word_lists import word_sections, words
 
+_rule, _cued = partial(rule, "DATE"), partial(cued, "DATE")
 _I = re.IGNORECASE
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _TH = r"(?:st|nd|rd|th)"
@@ -44,24 +46,7 @@ _NO_MODAL = r"(?!\s(?:be|have|represent|reflect|not|also|need|well|require|sugge
 _LINK = r"\s?(?:-|to|and|&|,|until|through|or)\s?"
 
 # -- two numbers
-_DATED = words(
-    """
-    on dated date since until till from through before after by exam study studies film films radiograph radiographs
-    ct mr mri us usg xr cxr axr kub pet dexa xray xrays echo doppler mammogram ultrasound scan scans comp cf vs
-    prior priors previous prev outside dob admitted seen performed obtained done taken bx biopsy biopsied fu f/u
-    appt appointment booked due scheduled planned arranged clinic next last removed inserted placed sited injected
-    adm dc d/c discharged discharge lmp edd edc op surgery sx rpt repeat review recd received scanned came signed
-    sent called notified told informed paged moved back compared compare comparing comparison comparisons visit
-    of to injury mva mvc rta rtc accident assault fall fell foosh admission dose mdt mdm conference lap chole tkr
-    thr cabg turp orif lscs appy onset presented presentation between report began begun started hospitalized
-    hospitalised readmitted ercp pci tavr evar tace hsg cath resection repair lumpectomy delivery delivered cycle
-    chemo drained near old list lists mdm meeting session slot rota roster cert certificate board bd round rv recall
-    rev rv r/v reviewed re-look wef dtd dt doa dod dos w/c wc commencing expires exp valid effective starting
-ending given done mon tue tues
-    wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday
-    saturday sunday
-    """
-)
+_DATED = word_sections("numbers")["dated"]
 _WORK_DONE = re.compile(r"(?:ectomy|otomy|ostomy|plasty|scopy|centesis|graphy|gram|pexy|desis|ed)\Z")
 _STUDIES = words(
     "exam study film films radiograph ct mr mri us xr cxr xray scan mammogram ultrasound prior previous comparison"
@@ -70,16 +55,7 @@ _STUDIES = words(
 _SLIGHT = words("to from between of at by old near visit cycle")  # too little where a range is likelier
 _SURELY = words("on dated date since until till dob lmp edd edc due scheduled booked between")
 _LETTERS = ("l", "c", "t", "s", "x", "o")  # "L 4/5", "q x 1/2"
-_COUNTED_BEHIND = words(
-    """
-    node nodes lymph core cores view views rib ribs vessel vessels pain strength power murmur score scores of inch
-    inches times x th ths image images frame frames segment segments motor throughout bilaterally positive level
-    levels point points mm cm m ml mg percent weeks wks days months pads teeth criteria quadrants sensation reflexes
-    lesions pulses pulse edema oedema tender intensity severity disc discs vertebrae vertebral interspace
-    interspaces toes fingers digits metatarsals metacarpals cranial yo year years yrs hours hrs care systolic
-    diastolic o oclock position cc kg msec hz bpm hu mgy kv lb iu bar mmhg beats
-    """
-)
+_COUNTED_BEHIND = word_sections("numbers")["counted behind"]
 _LASTING = words("in at for x past over within every about approx approximately around another")
 _LASTED = words(
     "time ago history hx h/o of old weeks post duration later further more male female boy girl infant baby child m f"
@@ -156,16 +132,8 @@ def _is_dated(hit: re.Match[str]) -> bool:
     return near and last in _DATED and last not in _SLIGHT
 
 
-_POINTED = words(
-    """
-    on dated date dt since until till seen done clinic review rev rv reviewed next last stopped started typed
-read reported
-    booked slot appt appointment visit meeting mdt mdm board list op surgery operated clerked commenced period
-started off back again dated admitted discharged due lmp edd
-    removed inserted drained faxed posted sent received rung rang called recall rpt repeat f/u fu listed scan scanned
-    """
-)  # before these a point between two numbers parts a day from a month
-_IMAGED = words("ct mri mr pet us usg uss xr cxr film films x-ray xray echo tte ctb mrb scan of from the by for to")
+_POINTED = word_sections("numbers")["pointed"]
+_IMAGED = word_sections("numbers")["imaged"]
 _MAX_DECIMALS = 2
 
 
@@ -255,150 +223,72 @@ def _is_ordinal_day(hit: re.Match[str]) -> bool:
 
 RULES: tuple[Rule, ...] = (
     # "10/3", "3/7, 3/9 and 3/11", "3/3-3/7"
-    rule("DATE", guard(shapes="0/0", led="digits"), rf"(?<![\w.,/+-]){_PAIR}(?![\w/%]|[.,-]\d)", _I, check=_is_day),
-    rule("DATE", guard(shapes="0-0", led="digits"), rf"(?<![\w.,/+-]){_DAY}-{_DAY}(?![\w/%-]|[.,]\d)", check=_is_dated),
+    _rule(rf"(?<![\w.,/+-]){_PAIR}(?![\w/%]|[.,-]\d)", check=_is_day),
+    _rule(rf"(?<![\w.,/+-]){_DAY}-{_DAY}(?![\w/%-]|[.,]\d)", check=_is_dated, cased=True),
     # a day and a month before the time, or before who did it: "set for 1/7 at [TIME]", "7/5 by Roe"
-    rule(
-        "DATE",
-        guard(shapes="0/0 0-0", led="digits", also=r"\d[-/]\d"),
-        rf"(?<![\w.,/-])({_DAY}[/-]{_DAY})(?=[ ](?:at[ ](?:\0|\d\d?[:.]?\d\d)|by[ ][A-Z\0]|@))",
-        group=1,
-    ),
+    _rule(rf"(?<![\w.,/-])({_DAY}[/-]{_DAY})(?=[ ](?:at[ ](?:\0|\d\d?[:.]?\d\d)|by[ ][A-Z\0]|@))", cased=True),
     # "on 3.10.", "CT 15.1.: stable", "done 28.08 by"
-    rule(
-        "DATE",
-        guard(shapes="0.0", led="digits"),
+    _rule(
         rf"(?<![\w.,/+-])(?:{_DAY}\.(?:0?[1-9]|1[0-2])|(?:0?[1-9]|1[0-2])\.{_DAY})(?:\.(?=\s|$|[.,;:)])|(?![\w/%-]|[.,]\d))",
         check=_is_dotted,
+        cased=True,
     ),
     # "Oct 3", "Oct. 3rd", "October the 3rd", "Mar 3-7", "OCT03"
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="words", also=r"\d"),
+    _rule(
         rf"\b{ENGLISH}(?:\b(?:\.[ ]?|[ -]{{1,2}}|[ ]the[ ])|(?=\d)){_DAY}(?!\d)(?:{_TH}(?!\w)|(?=showed|was|and)"
         rf"|{_NO_UNIT})"
-        rf"(?:{_LINK}{_DAY}(?:{_TH})?\b(?![/.]\d){_NO_UNIT})?",
-        _I,
+        rf"(?:{_LINK}{_DAY}(?:{_TH})?\b(?![/.]\d){_NO_UNIT})?"
     ),
     # "3 Oct", "3rd of October", "03OCT", "3-7 March", "3rd and 7th of March"
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="digits"),
+    _rule(
         rf"(?<![\w.])(?:{_DAY}(?:{_TH})?{_LINK})?{_DAY}(?:(?:{_TH})?(?:[ -]{{0,2}}|/|[ ]of[ ])|{_TH}[ ]in[ ])(?:of[ ])?"
-        rf"{ENGLISH}\b{_NO_MODAL}",
-        _I,
+        rf"{ENGLISH}\b{_NO_MODAL}"
     ),
     # spoken: "march twelfth", "march the twelfth", "october three"
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="words"),
-        rf"\b(?!may[ -](?:{_ONES})\b){ENGLISH}[ ](?:the[ ])?{SPOKEN}{_SPOKEN_YEAR}\b{_NO_UNIT}",
-        _I,
-    ),
+    _rule(rf"\b(?!may[ -](?:{_ONES})\b){ENGLISH}[ ](?:the[ ])?{SPOKEN}{_SPOKEN_YEAR}\b{_NO_UNIT}"),
     # "the twelfth of march", "twelve march"
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="before", reach=4),
-        rf"\b{SPOKEN}[ ](?:of[ ]{ENGLISH}|(?!may\b){ENGLISH})\b{_SPOKEN_YEAR}",
-        _I,
-    ),
+    _rule(rf"\b{SPOKEN}[ ](?:of[ ]{ENGLISH}|(?!may\b){ENGLISH})\b{_SPOKEN_YEAR}"),
     # "march of twenty nineteen", "january two thousand and nine"
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="words"),
+    _rule(
         rf"\b{ENGLISH}[ ](?:of[ ]|in[ ])?(?:(?:twenty|nineteen)[ -](?:hundred|{_UNDER_100})|two[ ]thousand"
-        rf"(?:[ ](?:and[ ])?(?:{_UNDER_100}|{_ONES}))?)\b{_NO_UNIT}",
-        _I,
+        rf"(?:[ ](?:and[ ])?(?:{_UNDER_100}|{_ONES}))?)\b{_NO_UNIT}"
     ),
     # "the fifth of the third twenty twenty one"
-    rule(
-        "DATE",
-        guard("the", led="words"),
-        rf"\bthe[ ]({_SPOKEN_TH}[ ]of[ ]the[ ]{_SPOKEN_TH}\b{_SPOKEN_YEAR})(?=\s*(?:[.,;:)\0]|$|\n|{_NO_NOUN}\b))",
-        _I,
-        group=1,
-    ),
+    _rule(rf"\bthe[ ]({_SPOKEN_TH}[ ]of[ ]the[ ]{_SPOKEN_TH}\b{_SPOKEN_YEAR})(?=\s*(?:[.,;:)\0]|$|\n|{_NO_NOUN}\b))"),
     # "on the fifth": nothing that is the fifth stands behind it
-    rule(
-        "DATE",
-        guard("on for since until till by from before after", led="words"),
+    _rule(
         rf"\b(?:on|for|since|until|till|by|from|before|after)[ ]the[ ]({_SPOKEN_TH})(?=\s*(?:[.,;:)\0]|$|\n"
         rf"|{_NO_NOUN}\b))",
-        _I,
-        group=1,
         check=_is_ordinal_day,
     ),
     # "on fourteen oh two twenty one"
-    rule(
-        "DATE",
-        guard("on dated from of since", led="words"),
-        rf"\b(?:on|dated|from|of|since)[ ]({SPOKEN}[ ](?:oh|zero)[ ](?:{_ONES})[ ](?:{SPOKEN_YEAR}|{_UNDER_100}\b))",
-        _I,
-        group=1,
-    ),
+    _rule(rf"\b(?:on|dated|from|of|since)[ ]({SPOKEN}[ ](?:oh|zero)[ ](?:{_ONES})[ ](?:{SPOKEN_YEAR}|{_UNDER_100}\b))"),
     # "on one slash five"
-    rule(
-        "DATE",
-        guard("slash", led="before", reach=3),
+    _rule(
         rf"(?:(?<=\bon )|(?<=\bdated )|(?<=\bfrom )|(?<=\bexam )|(?<=\bstudy )|(?<=\bsince )|(?<=\bof ))"
-        rf"{SPOKEN}[ ]slash[ ]{SPOKEN}\b(?:[ ]slash[ ](?:{SPOKEN_YEAR}|{_UNDER_100}))?",
-        _I,
+        rf"{SPOKEN}[ ]slash[ ]{SPOKEN}\b(?:[ ]slash[ ](?:{SPOKEN_YEAR}|{_UNDER_100}))?"
     ),
     # "on the 3rd", "stairs the 17th": nothing that is the third stands behind it
-    rule(
-        "DATE",
-        guard("st nd rd th", led="digits"),
+    _rule(
         rf"(?:(?<=\bthe )|(?<=day )|(?<=\bon )){_DAY}{_TH}"
         rf"(?=\s*(?:[.,;:)\0]|$|\n|{_NO_NOUN}\b|\d\d?[:.]\d|of (?:this|last|next) month))",
-        _I,
         check=_is_ordinal_day,
     ),
     # "the 7th inst.", "7th of the 3rd"
-    rule(
-        "DATE",
-        guard("st nd rd th", led="digits"),
+    _rule(
         rf"(?<![\w.]){_DAY}{_TH}[ ](?:(?:inst|ult|prox)(?:\.|ant|imo)?(?!\w)|of[ ]the[ ](?:0?[1-9]"
-        rf"|1[0-2]){_TH}(?=[.,;)]|$|\n|[ ]as\b))",
-        _I,
+        rf"|1[0-2]){_TH}(?=[.,;)]|$|\n|[ ]as\b))"
     ),
     # spoken: "three seven twenty twenty two", behind its cue "dated three seven twenty two"
-    rule(
-        "DATE",
-        guard(
-            "twenty nineteen thousand oh ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen",
-            led="before",
-            reach=3,
-            like=_SPOKEN_DATE,
-        ),
-        rf"\b{SPOKEN}[ ]{SPOKEN}[ ](?P<year>{SPOKEN_YEAR}|{_UNDER_100}\b){_NO_UNIT}",
-        _I,
-        check=_is_spoken_day,
-    ),
-    rule(
-        "DATE",
-        guard("slash", led="before", reach=3),
-        rf"\b{SPOKEN}[ ]slash[ ]{SPOKEN}[ ]slash[ ](?:{SPOKEN_YEAR}|{_UNDER_100})\b",
-        _I,
-    ),
+    _rule(rf"\b{SPOKEN}[ ]{SPOKEN}[ ](?P<year>{SPOKEN_YEAR}|{_UNDER_100}\b){_NO_UNIT}", check=_is_spoken_day),
+    _rule(rf"\b{SPOKEN}[ ]slash[ ]{SPOKEN}[ ]slash[ ](?:{SPOKEN_YEAR}|{_UNDER_100})\b"),
     # three numbers and blanks: "Date 03 07 22"
-    cued(
-        "DATE",
+    _cued(
         "date|dated|dt|lmp|edd|doa|dod|dos|exam date|study date|date of exam|date of study|seen on|done on",
         r"\d{1,2} \d{1,2} (?:\d{4}|\d\d)(?!\w|[.,/]\d)",
         joint=r"[.]?[ ]?[:=]?[ ]?",
     ),
     # "Fri 3rd", "Tues the 14th"
-    rule(
-        "DATE",
-        guard("mon tue tues wed thu thur thurs fri sat sun", led="words", also=r"\d"),
-        rf"\b(?:mon|tues?|wed|thu|thurs?|fri|sat|sun)\b\.?,?[ ](?:the[ ])?{_DAY}{_TH}\b",
-        _I,
-    ),
-    rule(
-        "DATE",
-        guard("month", led="before", reach=6),
-        rf"\bthe[ ]({SPOKEN}|{_DAY}(?:{_TH})?)[ ]of[ ](?:this|last|next|the)[ ]month\b",
-        _I,
-        group=1,
-    ),
+    _rule(rf"\b(?:mon|tues?|wed|thu|thurs?|fri|sat|sun)\b\.?,?[ ](?:the[ ])?{_DAY}{_TH}\b"),
+    _rule(rf"\bthe[ ]({SPOKEN}|{_DAY}(?:{_TH})?)[ ]of[ ](?:this|last|next|the)[ ]month\b"),
 )

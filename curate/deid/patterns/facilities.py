@@ -10,21 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from curate.deid.patterns.prefilter import Span, guard, rule
-from curate.deid.text.text_index import Glance
-from curate.deid.words.context_words import COMMON, DEPARTMENTS, OF_PLACES, PLACES, words
+from curate.deid.patterns.prefilter import Span, rule
+from curate.deid.text.text_index import TextIndex
+from curate.deid.word_lists import words
+from curate.deid.words.context_words import COMMON, DEPARTMENTS, OF_PLACES, PLACES
 from curate.deid.words.vocabulary import Kind, is_listed, kind
 
 _HEAD = rule(
     "FACILITY",
-    guard(
-        """hospital hospitals clinic infirmary institute healthcare hospice university sanatorium polyclinic diagnostics
-laboratory laboratories labs pharmacy medical health imaging cancer nursing care rest surgery radiology med trauma ward
-hall lodge college family urgent district health general aged retirement scans specialists prison barracks
-practice house snf rehab rehabilitation physio physiotherapy orthopedics orthopaedics dispensary residential
-maternity minor open scan research diagnostic depot grammar bus train tram""",
-        led="words",
-    ),
     r"(?:hospitals?(?!-(?:acquired|associated|based|onset))|clinic|snf|infirmary|institute|healthcare|hospice|university|sanatorium|polyclinic|diagnostics"
     r"|laborator(?:y|ies)|labs|pharmacy|scans|prison|barracks|ward|lodge"
     r"|health (?:system|cent(?:er|re)|care|network|service)"
@@ -38,29 +31,19 @@ maternity minor open scan research diagnostic depot grammar bus train tram""",
     r"|(?:diagnostics?|scans?) (?:&|and) research cent(?:er|re)|(?:bus |train |tram )?depot|grammar"
     r"(?: school)?|high school"
     r"|dispensary|practice|house(?=[.,;)]|$))\b",
-    re.IGNORECASE,
 )
-_SAINT = rule(
-    "FACILITY", guard("st saint", led="words"), r"\b(?:st|saint)\b\.?[ ](?:[a-z]{3,}'s\b|(?-i:[A-Z][a-z]{2,}s\b))", re.I
-)
+_SAINT = rule("FACILITY", r"\b(?:st|saint)\b\.?[ ](?:[a-z]{3,}'s\b|(?-i:[A-Z][a-z]{2,}s\b))")
 _FIRM = rule(
     "FACILITY",
-    guard(
-        """son sons daughter daughters bros brothers co company partners ltd llc llp gmbh pllc plc inc corporation
-academy holdings industries solutions technologies enterprises logistics airlines motors foods network""",
-        led="before",
-        reach=9,
-    ),
     r"(?<![\w'])((?:[A-Z][\w'.-]*(?:,[ ]|[ ]&[ ]|[ ]and[ ]|[ ])){0,3})[A-Z][\w'-]*,?[ ](?:(?:&|and)[ ]"
     r"(?:Sons?|Daughters?|Bros|Brothers|Co|Company|Partners)|Ltd|LLC|LLP|GmbH|PLLC|PLC|Inc|Corporation|Academy|Holdings|Industries|Solutions|Technologies|Enterprises"
     r"|Logistics|Airlines|Motors|Foods|Network)\b\.?",
+    cased=True,
 )
 _FIRM_LEVEL = rule(
     "FACILITY",
-    guard("logistics textiles mining ltd bros foods motors industries sons bakery", led="before", reach=3),
     r"(?<![\w'.-])(?P<name>[a-z][\w'-]{2,})[ ](?:logistics|textiles|mining|foods(?:[ ]ltd)?|ltd|bros|motors"
     r"|industries|(?:&|and)[ ]sons|bakery)\b",
-    re.IGNORECASE,
     check=lambda hit: _is_a_firms_name(hit["name"].lower()),
 )
 _BEHIND = re.compile(r"[ ]of(?:[ ][A-Z][\w'-]*){1,3}")
@@ -98,14 +81,14 @@ health family urgent maternity orthopaedic orthopedic eye
 _MOST = 4  # words of a name
 
 
-def find_facilities(text: str, glance: Glance) -> Iterator[Span]:
+def find_facilities(text: str, index: TextIndex) -> Iterator[Span]:
     """Every facility in folded text, overlapping ones too."""
     for one in (_SAINT, _FIRM, _FIRM_LEVEL):
-        for hit in one.find(glance):
+        for hit in one.find(index):
             if one.check is None or one.check(hit):
                 yield hit.start(), hit.end(), "FACILITY"
     level = None
-    for hit in _HEAD.find(glance):
+    for hit in _HEAD.find(index):
         if hit.start() and (text[hit.start() - 1].isalnum() or text[hit.start() - 1] == "'"):
             continue
         level = _TITLED.search(text) is None if level is None else level

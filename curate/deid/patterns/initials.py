@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
-from curate.deid.patterns.prefilter import Rule, cued, guard, rule
-from curate.deid.words.context_words import POSTS_SHORT, words
+from curate.deid.patterns.prefilter import Rule, cued, rule
+from curate.deid.word_lists import words
+from curate.deid.words.context_words import POSTS_SHORT
 from curate.deid.words.vocabulary import Kind, kind
 
+_rule, _cued = partial(rule, "NAME"), partial(cued, "NAME")
 _DOTTED = words(
     """
     A.P. P.A. I.V. U.S. M.D. D.O. P.O. N.P.O. B.I.D. T.I.D. Q.D. P.R.N. A.M. P.M. C.T. M.R. M.R.I. R.N. U.K. I.D. E.G.
@@ -81,6 +84,7 @@ _DONE_BY = """initials|typed by|typed|transcribed by|transcribed|tech|rad|signed
 _DONE_WEAKLY = """seen|seen by|reviewed by|rv by|reported by|read by|rpt by|per|plan|pt|patient|by|radiographer
 |operator|baby|twin
 |case of|re|closed|closed by|done by|d/w|told|informed|paged|mr|mrs|ms|miss|nurse|rn|sr|sister|not read"""
+_SPELLED = "spelled|spelt|spelling|spells|that is|that's|surname|first name|last name|name"
 # a letter as it is spelled: "n", "n as in nancy", "double n"
 _ONE_LETTER = r"(?:double[ ])?[a-z](?:\.|[ ](?:as[ ]in|for|like)[ ][a-z]+|(?![\w']))"
 _RADIO = """alpha|alfa|bravo|charlie|delta|echo|foxtrot|golf|hotel|india|juliet|juliett|kilo|lima|mike|november
@@ -88,106 +92,49 @@ _RADIO = """alpha|alfa|bravo|charlie|delta|echo|foxtrot|golf|hotel|india|juliet|
 |sierra|tango|uniform|victor|whiskey|whisky|x-ray|xray|yankee|zulu""".replace("\n", "")
 SURE: tuple[Rule, ...] = ()
 STRICT: tuple[Rule, ...] = (
-    rule(
-        "NAME", guard(signs=".", like=r"\.[ -]?[A-Z]\."), r"(?<![\w.])(?:[A-Z]\.[ -]?){2,4}(?![\w])", check=_is_someone
-    ),
-    rule(
-        "NAME",
-        guard(signs="/ :", like=r"[/:]\s?[a-z]{2,4}\s*(?:$|[\n.;])"),
-        r"(?<![\w/:])[A-Z]{2,4}\s?[/:]\s?[a-z]{2,4}(?=\s*(?:$|[\n.;]))",
-        re.MULTILINE,
-    ),
-    rule(
-        "NAME",
-        guard(signs=".", like=r"(?<![a-z.])[a-z]\.[a-z]\."),
-        r"(?<![\w.])(?:[a-z]\.){2,4}(?![\w])",
-        check=_is_dotted,
-    ),
-    cued(
-        "NAME",
-        _DONE_BY,
-        rf"(?:[A-Z]{{2,4}}|{_LETTERS})(?![\w'-]|[ ][A-Z]\b)",
-        joint=r"\s?:?\s",
-        also="",
-        check=_is_no_small_word,
-    ),
+    _rule(r"(?<![\w.])(?:[A-Z]\.[ -]?){2,4}(?![\w])", check=_is_someone, cased=True),
+    _rule(r"(?<![\w/:])[A-Z]{2,4}\s?[/:]\s?[a-z]{2,4}(?=\s*(?:(?m:$)|[\n.;]))", cased=True),
+    _rule(r"(?<![\w.])(?:[a-z]\.){2,4}(?![\w])", check=_is_dotted, cased=True),
+    _cued(_DONE_BY, rf"(?:[A-Z]{{2,4}}|{_LETTERS})(?![\w'-]|[ ][A-Z]\b)", joint=r"\s?:?\s", check=_is_no_small_word),
     # "Ms K. agrees"
-    cued("NAME", "mr|mrs|ms|miss|master|baby of|kum|smt|shri", r"[A-Z](?=\.(?:\s|$)|[,;)])", joint=r"\.?[ ]", also=""),
-    cued(
-        "NAME",
-        _DONE_WEAKLY,
-        rf"{_LETTERS}(?![\w'-]|[ ][A-Z]\b)",
-        joint=r"[,:]?[ ]",
-        also="",
-        check=_is_no_abbreviation,
-    ),
+    _cued("mr|mrs|ms|miss|master|baby of|kum|smt|shri", r"[A-Z](?=\.(?:\s|$)|[,;)])", joint=r"\.?[ ]"),
+    _cued(_DONE_WEAKLY, rf"{_LETTERS}(?![\w'-]|[ ][A-Z]\b)", joint=r"[,:]?[ ]", check=_is_no_abbreviation),
     # who signs last, on a line of its own or behind a full stop
-    rule(
-        "NAME",
-        guard(signs=". ; : , ) / - ]", led="end"),
-        rf"(?:(?<=[.;:,)\0][ ])|(?<=\n)|(?<=-[ ])|(?<=/[ ])|(?<=\[)|(?<=\0[ ])|(?<=\())({_LETTERS})(?=\)?\.?\s*\Z)",
-        re.I,
-        group=1,
+    _rule(
+        rf"(?:(?<=[.;:,)\0][ ])|(?<=\n)|(?<=-[ ])|(?<=/[ ])|(?<=\[)|(?<=\0[ ])|(?<=\())({_LETTERS})"
+        r"(?=\)?\.?\s*\Z)",
         check=_is_no_abbreviation,
+        where="end",
     ),
     # in brackets behind someone: "[NAME] (KDJ)"
-    rule("NAME", guard(signs="("), rf"(?<=\0[ ]\()({_LETTERS})(?=\))", re.I, 1, _is_no_abbreviation),
+    _rule(rf"(?<=\0[ ]\()({_LETTERS})(?=\))", check=_is_no_abbreviation),
     # before an age: "RHJ, 24F", "K.D. 5Y F"
-    rule(
-        "NAME",
-        guard(led="before", reach=3, words="y yo yr yrs f m mo male female year"),
+    _rule(
         rf"(?:(?<=\n)|(?<!.)|(?<=[.:;\0][ ]))({_LETTERS})(?=,?[ ]\d{{1,3}}(?:/12|/52)?[ ]?-?(?:y|yo|yr|yrs|f|m"
         rf"|mo|male|female|year)\b)",
-        re.I,
-        group=1,
         check=_is_no_abbreviation,
     ),
-    rule(
-        "NAME",
-        guard(signs="/ :", like=r"[A-Z]{2,3}[/:][A-Z]{2,3}\s*\Z"),
-        r"(?<![\w/:])([A-Z]{2,3})[/:]([A-Z]{2,3})(?=\s*\Z)",
-        check=_is_one_no_abbreviation,
+    _rule(
+        r"(?<![\w/:])(?P<one>[A-Z]{2,3})[/:](?P<other>[A-Z]{2,3})(?=\s*\Z)", check=_is_one_no_abbreviation, cased=True
     ),
     # two letters that are somebody's, by the department in brackets behind: "INFORMED TO OM (ORTHO)"
-    rule(
-        "NAME",
-        guard(
-            "informed intimated told d discussed called paged phoned notified seen read handed spoke",
-            led="words",
-            like=r" \(",
-        ),
+    _rule(
         r"\b(?:informed|intimated|told|d/w|discussed|called|paged|phoned|notified|seen|read|handed"
         r"|spoke)(?:[ ]over)?(?:[ ](?:to|with|by))?"
         r"[ ]([a-z]{2,3})(?=[ ]\(([a-z]{2,12})\))",
-        re.IGNORECASE,
-        group=1,
         check=_is_in_a_department,
     ),
-    cued(
-        "NAME",
-        "spelled|spelt|spelling|spells|that is|that's|surname|first name|last name|name",
+    _cued(
+        _SPELLED,
         rf"(?:{_ONE_LETTER})(?:[, -]{{1,2}}(?:and[ ])?(?:{_ONE_LETTER})(?![\w'])){{2,}}",
         joint=r"(?:[ ](?:is|as))?[ :]{1,2}",
-        also="",
     ),
     # by the alphabet of radio: "delta uniform november"
-    rule(
-        "NAME",
-        guard(_RADIO.replace("|", " "), led="words"),
-        rf"\b(?:{_RADIO})(?:[ ,-]{{1,2}}(?:{_RADIO})\b){{2,}}",
-        re.IGNORECASE,
-    ),
-    cued(
-        "NAME",
-        "spelled|spelt|spelling|spells|that is|that's|surname|first name|last name",
-        r"[a-z](?:(?:[ ]|-|,[ ])[a-z]\b){2,}",
-        joint=r"(?:[ ](?:is|as))?[ :]{1,2}",
-        also="",
-    ),
-    rule(
-        "NAME",
-        guard(" ".join("abcdefghijklmnopqrstuvwxyz"), led="words", like=r"(?<!\w)[A-Za-z](?:[ -][A-Za-z]){3}(?!\w)"),
-        r"(?<![\w'.-])[A-Za-z](?:([ -])[A-Za-z](?:\1[A-Za-z])+)(?![\w'-])",
+    _rule(rf"\b(?:{_RADIO})(?:[ ,-]{{1,2}}(?:{_RADIO})\b){{2,}}"),
+    _cued(_SPELLED.removesuffix("|name"), r"[a-z](?:(?:[ ]|-|,[ ])[a-z]\b){2,}", joint=r"(?:[ ](?:is|as))?[ :]{1,2}"),
+    _rule(
+        r"(?<![\w'.-])[A-Za-z](?:(?P<joint>[ -])[A-Za-z](?:(?P=joint)[A-Za-z])+)(?![\w'-])",
         check=_is_spelled,
+        cased=True,
     ),
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from curate.deid.patterns.around import COUNTED, MEASURED, is_any_before, words_before
-from curate.deid.patterns.prefilter import CODES, Rule, cued, guard, rule
+from curate.deid.patterns.prefilter import Rule, cued, rule
 from curate.deid.words.vocabulary import Kind, kind
 
+_rule, _cued = partial(rule, "ID"), partial(cued, "ID")
 _I = re.IGNORECASE
 _NO_UNIT = (
     r"(?!\s?(?:mm|cm|ml|cc|mg|mcg|g|kg|hu|ms|msec|sec|mgy|mgy\*cm|mhz|hz|kv|kvp|mas|ma|units?|cells|/u?l|/mm|x10"
@@ -124,135 +126,103 @@ def _is_not_measured(hit: re.Match[str]) -> bool:
 
 
 SURE: tuple[Rule, ...] = (
-    rule("ID", guard(shapes="0.", also=r"\d\.\d+\.\d", led="digits"), r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)"),
-    rule("ID", guard(shapes="0.", also=r"\d\.\d+\.\d", led="digits"), r"(?<![\d.])[0-2](?:\.\d+){4,}"),
-    rule(
-        "ID", guard(shapes="0: 0-", like=r"[:-]..[:-]..[:-]..[:-]..[:-]"), r"\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b", _I
-    ),
-    rule("ID", guard(shapes="0-00-0", led="digits"), r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"),
-    rule("ID", guard(shapes="00000000 0000-0000", led="digits"), r"(?<![\w-])(?:\d{4}[ -]){3}\d{1,7}(?![\w-])"),
-    cued("ID", _NAMED, r"(?=[\w./-]{0,32}\d)[a-z0-9][\w/-]{2,}(?:\.\d\w*)?(?!\s?(?:mm|cm))", joint=_WHAT),
+    _rule(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)", cased=True),
+    _rule(r"(?<![\d.])[0-2](?:\.\d+){4,}", cased=True),
+    _rule(r"\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b"),
+    _rule(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])", cased=True),
+    _rule(r"(?<![\w-])(?:\d{4}[ -]){3}\d{1,7}(?![\w-])", cased=True),
+    _cued(_NAMED, r"(?=[\w./-]{0,32}\d)[a-z0-9][\w/-]{2,}(?:\.\d\w*)?(?!\s?(?:mm|cm))", joint=_WHAT),
     # groups of digits behind what says whose number it is, or before it
-    cued(
-        "ID",
+    _cued(
         _OWNED,
         rf"(?-i:(?=(?:{_SEP}?\w){{4,16}}(?!\w))(?:[A-Za-z]{{0,3}}|{_LEAD})\d{{1,8}}(?:{_SEP}{_GROUP}){{1,5}})"
         rf"{_BEHIND}|{_LEAD}\d{{3,12}}{_BEHIND}|\d{{4,}}{_BEHIND}|\d{{1,4}}(?:\.\d{{1,5}}){{2,4}}{_END}|{_SPOKEN}",
         joint=r"\.?(?:[ ]?(?:id|no|nos|num|number|nr|record|code|f no)\b)?\.?[ ]?(?:[#:=]|\bis\b|[ ])*",
-        also="",
     ),
-    cued(
-        "ID",
+    _cued(
         _OWNED_NO,
         rf"(?-i:(?=(?:{_SEP}?\w){{4,16}}(?!\w))(?:[A-Za-z]{{0,3}}|{_LEAD})\d{{1,8}}(?:{_SEP}{_GROUP}){{1,5}})"
         rf"{_BEHIND}|{_LEAD}\d{{3,12}}{_BEHIND}|[A-Za-z]{{0,4}}\d{{4,}}{_BEHIND}",
         joint=r"\.?[ ]?(?:(?:id|nos?|num|number|nr|code)\b\.?|#|:[ ]?#)[ ]?(?:[#:=]|\bis\b|[ ])*",
-        also=r"\d[ /-]\d|\d{3}",
     ),
-    cued(
-        "ID",
+    _cued(
         "no|number|nr",
         rf"(?=(?:{_SEP}?\w){{5,16}}(?!\w))[A-Z]{{0,3}}\d{{1,8}}(?:{_SEP}\d{{1,8}}){{1,4}}{_BEHIND}"
         rf"|(?:[A-Z]{{1,4}}[ -]?)?\d{{5,}}{_BEHIND}",
         joint=r"\.?[ ]?[:#=]?[ ]?",
-        also=r"\d[ /-]\d|\d{4}",
     ),
-    rule(
-        "ID",
-        guard(shapes="0000 0-0 0/0", led="digits", also=r"\d"),
+    _rule(
         r"(?<![\w.,/-])\d(?:[\d -]{2,15})\d(?=[ ]?[(,]?[ ]?(?:is|was|as|=|being)?[ ]?(?:the|her|his|their)?[ ]?"
-        r"(?:hospital[ ]|patient[ ])?(?:mrn|medical record|accession|nhs|chi|medicare|aadhaar|uhid|account|claim)\b)",
-        _I,
+        r"(?:hospital[ ]|patient[ ])?(?:mrn|medical record|accession|nhs|chi|medicare|aadhaar|uhid|account|claim)\b)"
     ),
     # "MR25/42218", "GP/103/75", "ref CAS 6059/20"
-    rule("ID", CODES, rf"(?<![\w/-])[A-Za-z]{{2,3}}(?:\d{{1,4}}/\d{{4,9}}|/\d{{2,5}}/\d{{2,4}}){_END}"),
-    cued(
-        "ID",
+    _rule(rf"(?<![\w/-])[A-Za-z]{{2,3}}(?:\d{{1,4}}/\d{{4,9}}|/\d{{2,5}}/\d{{2,4}}){_END}", cased=True, where="codes"),
+    _cued(
         "ref|incident|letter|mlc|fir|saps|police ref|case|claim|our ref|your ref|file",
         rf"(?:[A-Z]{{2,4}}[ /-])?\d{{2,6}}/\d{{2,4}}{_END}|[A-Z]{{2,4}}-\d{{3,}}{_END}",
         joint=r"\.?[ ]?(?:no\.?)?[ ]?[:#]?[ ]?",
     ),
     # two groups of digits, one of them long: 79-398922, 571810/23
-    rule(
-        "ID",
-        guard(shapes="0-00000 0/00000 00000-0 00000/0", led="digits"),
-        rf"(?<![\w.,/-])(?:\d{{1,4}}[-/]\d{{5,9}}|\d{{5,9}}[-/]\d{{1,4}}){_END}",
-    ),
+    _rule(rf"(?<![\w.,/-])(?:\d{{1,4}}[-/]\d{{5,9}}|\d{{5,9}}[-/]\d{{1,4}}){_END}", cased=True),
     # three groups with slashes, one of them longer than any of a date: "5611/12/904"
-    rule(
-        "ID",
-        guard(shapes="0000/0 0/0000", led="digits", also=r"\d/\d+/\d"),
+    _rule(
         rf"(?<![\w.,/-])(?=[\d/]{{0,12}}\d{{4}})\d{{1,8}}(?:/\d{{1,8}}){{2,4}}{_END}",
         check=_is_not_measured,
+        cased=True,
     ),
     # all but the last digits made unreadable: "XXXX XXXX 5521", "***-**-1234"
-    rule(
-        "ID",
-        guard(signs="XXX xxx ***"),
-        r"(?<![\w*])(?:[Xx]{3,}|\*{3,})(?:[ -]?(?:[Xx]{2,}|\*{2,}))*[ -]?(\d{3,6})(?![\w*])",
-        group=1,
-    ),
-    cued(
-        "ID",
+    _rule(r"(?<![\w*])(?:[Xx]{3,}|\*{3,})(?:[ -]?(?:[Xx]{2,}|\*{2,}))*[ -]?(\d{3,6})(?![\w*])", cased=True),
+    _cued(
         "ending|ending in|ends in|ends|last four|last 4|last four digits|last 4 digits",
         r"\d{4}(?!\w|[.,]\d)",
         joint=r"[ ]?(?:in|with|:|are|is)?[ ]",
     ),
-    rule("ID", guard(signs="#"), r"(?<![\w#])#\s?((?=\w{0,32}\d)\w{4,})\b", group=1),
-    rule(
-        "ID",
-        CODES,
+    _rule(r"(?<![\w#])#\s?((?=\w{0,32}\d)\w{4,})\b", cased=True),
+    _rule(
         r"\b(?=[A-Za-z0-9-]{0,64}[A-Za-z])(?=(?:[A-Za-z-]{0,32}\d){5})[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\b",
         check=lambda hit: not _BIRTHS.fullmatch(hit[0].upper()),
+        cased=True,
+        where="codes",
     ),
-    rule("ID", guard(shapes="000000", led="digits", also=r"\d{6}"), rf"(?<![\w.,/-])\d{{6,}}{_END}{_NO_UNIT}"),
-    rule("ID", guard(shapes="00-00", led="digits"), rf"(?<![\w.-])\d{{2,}}(?:-\d{{2,}}){{2,}}{_END}"),
+    _rule(rf"(?<![\w.,/-])\d{{6,}}{_END}{_NO_UNIT}", cased=True),
+    _rule(rf"(?<![\w.-])\d{{2,}}(?:-\d{{2,}}){{2,}}{_END}", cased=True),
 )
 STRICT: tuple[Rule, ...] = (
-    cued(
-        "ID",
+    _cued(
         """serial|s/n|sn|lot|model|ref|udi|device|batch|asset|implant|pin|badge|employee|license|room|machine|station
         |scanner|probe|unit|reg|regn|prov|provider|gmc|plate|rego|vehicle|claim""",
         r"(?=[\w/-]*\d)[A-Za-z0-9][\w/-]{3,}",
         joint=r"\s?(?:no|num|number|id|#)?\.?\s?[:#=]?\s?",
         check=_is_someones,
     ),
-    rule(
-        "ID",
-        CODES,
+    _rule(
         r"(?<![\w/-])(?=[A-Za-z/_-]*\d)(?=[\d/_-]*[A-Za-z])[A-Za-z0-9]{2,}(?:[-/_][A-Za-z0-9]{2,}){2,}\b",
         check=_is_someones,
+        cased=True,
+        where="codes",
     ),
-    rule(
-        "ID",
-        CODES,
+    _rule(
         r"\b(?:[A-Z]{1,5}[-_]?\d{4,}[A-Z]?|\d{2,}[-_][A-Z]{1,4}[-_]?\d{2,}|[A-Z]{2,5}[-_]\d{2,}(?:[-_]\d+)*)\b",
         check=_is_someones,
+        cased=True,
+        where="codes",
     ),
     # a letter or two and two groups: "E266 693"
-    rule("ID", CODES, rf"\b(?![BTbt]\d)[A-Za-z]{{1,2}}\d{{3,4}} \d{{3,4}}{_END}{_NO_UNIT}"),
+    _rule(rf"\b(?![BTbt]\d)[A-Za-z]{{1,2}}\d{{3,4}} \d{{3,4}}{_END}{_NO_UNIT}", cased=True, where="codes"),
     # plates: "KB12 XYZ", "KA 01 M 4471", and any behind what has one
-    rule("ID", CODES, r"\b([A-Z]{2}\d{2} ?[A-Z]{3})\b(?P<more>[ ][A-Z])?", _I, 1, check=_is_no_word),
-    rule("ID", guard(_INDIAN_STATES, led="words", also=r"\d\d?[ -]?(?:[A-Z]|\|)"), _INDIAN_PLATE, _I),
-    cued(
-        "ID",
+    _rule(r"\b([A-Z]{2}\d{2} ?[A-Z]{3})\b(?P<more>[ ][A-Z])?", check=_is_no_word, where="codes"),
+    _rule(_INDIAN_PLATE),
+    _cued(
         _VEHICLES,
         _PLATE,
         joint=r"(?:[ ]?(?:no|nos|number|numbers|plate|plates|rego|reg|registration)\b\.?){0,2}[ ]?[:#=(]?[ ]?",
         check=_is_plate,
     ),
     # a number of its own behind someone, or in brackets behind an age
-    rule(
-        "ID",
-        guard(signs="\0", also=r"\d"),
+    _rule(
         r"(?<=\0)(?:[,;:]|,? \(| \()?[ ]?(\d{2}-\d{2}-\d{2}|\d{3} \d{4}|\d{6}-\d|\d{5,})"
         rf"{_END}{_NO_UNIT}",
-        group=1,
+        cased=True,
     ),
-    rule(
-        "ID",
-        guard(signs=", (", also=r"\d{3} \d{4}"),
-        r"(?<=[,(;])[ ]?(\d{3} \d{4})(?=[,;)]|\.(?!\d))",
-        group=1,
-    ),
+    _rule(r"(?<=[,(;])[ ]?(\d{3} \d{4})(?=[,;)]|\.(?!\d))", cased=True),
 )

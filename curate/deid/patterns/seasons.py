@@ -5,13 +5,14 @@ Only in the company of the vocabulary gate, which is as strict: a bare year alon
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from functools import partial
 
-from curate.deid.patterns.months import ENGLISH, MONTH_WORDS
-from curate.deid.patterns.prefilter import Rule, Span, find_all, guard, rule
-from curate.deid.text.text_index import Glance
+from curate.deid.patterns.months import ENGLISH
+from curate.deid.patterns.prefilter import Rule, Span, find_all, rule
+from curate.deid.text.text_index import TextIndex
 
+_rule = partial(rule, "DATE")
 _WEEKDAYS = ["mon", "tues", "wednes", "thurs", "fri", "satur", "sun"]
 _MONTH = (
     r"(?:January|February|April|June|July|August|September|October|November|December|Jan|Feb|Apr|Jun|Jul"
@@ -27,60 +28,29 @@ _UNIT = (
     r"|copies|counts?|[.,]\d|-\d{3}))"
 )
 RULES: tuple[Rule, ...] = (
-    rule("DATE", guard(MONTH_WORDS, led="words"), rf"\b{_MONTH}\b(?:\.?\s{{1,2}}(?:of\s)?{_YEAR}\b|\.(?=\s?\d))?"),
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="words"),
-        rf"\b(?i:{ENGLISH})\.?(?:[ ,/-]|\sof\s){{1,2}}'?(?:19|20)?\d\d\b{_UNIT}",
-    ),
+    _rule(rf"\b{_MONTH}\b(?:\.?\s{{1,2}}(?:of\s)?{_YEAR}\b|\.(?=\s?\d))?", cased=True),
+    _rule(rf"\b(?i:{ENGLISH})\.?(?:[ ,/-]|\sof\s){{1,2}}'?(?:19|20)?\d\d\b{_UNIT}", cased=True),
     # "06.2024": no measure has four digits behind its point, the first of them of a year
-    rule(
-        "DATE",
-        guard(shapes="00.0000", led="digits"),
-        r"(?<![\w.,/-])(?:0[1-9]|1[0-2])\.(?:199|20[0-3])\d(?![\w.,/%-]\w|\w)" + _UNIT,
-    ),
-    rule(
-        "DATE",
-        guard("march may", led="words"),
+    _rule(r"(?<![\w.,/-])(?:0[1-9]|1[0-2])\.(?:199|20[0-3])\d(?![\w.,/%-]\w|\w)" + _UNIT, cased=True),
+    _rule(
         r"(?<=\b(?i:in|of|by|to)[ -])(?:March|May|MARCH|MAY)\b|(?<=\b(?i:mid|and)[ -])(?:March|May|MARCH"
         r"|MAY)\b|(?<=\b(?i:last|this|next|from|late)[ -])(?:March|May|MARCH|MAY)\b|(?<=\b(?i:since|until"
         r"|early)[ -])(?:March|May|MARCH|MAY)\b",
+        cased=True,
     ),
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="words"),
+    _rule(
         r"(?<=\b(?:last|next|this|late)[ -])(?:january|february|april|june|july|august|september|october"
         r"|november|december|march)\b|(?<=\b(?:since|early)[ -])(?:january|february|april|june|july|august"
         r"|september|october|november|december|march)\b|(?<=\bin[ -])(?:january|february|april|june|july"
-        r"|august|september|october|november|december|march)\b",
-        re.I,
+        r"|august|september|october|november|december|march)\b"
     ),
-    rule(
-        "DATE",
-        guard("q quarter half", also=r"\d"),
+    _rule(
         rf"\b(?:q[1-4]|[1-4]q|(?:first|second|third|fourth|1st|2nd|3rd|4th)\s(?:quarter"
-        rf"|half)(?:\sof)?)[ ,/-]{{0,2}}(?:fy)?{_YEAR}\b",
-        re.I,
+        rf"|half)(?:\sof)?)[ ,/-]{{0,2}}(?:fy)?{_YEAR}\b"
     ),
-    rule(
-        "DATE",
-        guard("early mid late spring summer fall autumn winter", led="words", also=r"\d"),
-        rf"\b(?:(?:early|mid|late)[ -]?)?{_SEASON}(?:\sof)?[ ,]{{1,2}}{_YEAR}",
-        re.I,
-    ),
-    rule("DATE", guard("spring summer fall autumn winter"), rf"\b(?:last|this|next|previous)\s{_SEASON}\b", re.I),
-    rule(
-        "DATE",
-        guard(
-            """christmas xmas thanksgiving easter halloween hanukkah ramadan passover diwali eid epiphany pentecost
-boxing
-labor labour
-        memorial independence veterans presidents columbus canada australia anzac bank mother father new
-valentine valentines
-        patrick patricks st good fourth juneteenth martin mlk guy midsummer""",
-            signs="4th 4TH 4Th",
-            led="words",
-        ),
+    _rule(rf"\b(?:(?:early|mid|late)[ -]?)?{_SEASON}(?:\sof)?[ ,]{{1,2}}{_YEAR}"),
+    _rule(rf"\b(?:last|this|next|previous)\s{_SEASON}\b"),
+    _rule(
         r"\b(?:christmas|xmas|thanksgiving|easter|halloween|hanukkah|ramadan|passover|diwali|eid|epiphany"
         r"|pentecost|boxing day|labou?r day"
         r"|memorial day|independence day|veterans day|presidents'? day|columbus day|canada day|australia day"
@@ -88,25 +58,16 @@ valentine valentines
         r"|father's day|new year'?s?(?: eve| day)?|valentine'?s(?: day)?|st\.? patrick'?s day|good friday"
         r"|fourth of july|4th of july|juneteenth"
         rf"|martin luther king day|mlk day|guy fawkes(?: night)?|midsummer)\b(?:\s(?:eve|day|weekend|week"
-        rf"|monday))?(?:\s(?:of\s)?{_YEAR})?",
-        re.I,
+        rf"|monday))?(?:\s(?:of\s)?{_YEAR})?"
     ),
-    rule(
-        "DATE",
-        guard(" ".join(f"{day}day {day}days" for day in _WEEKDAYS), led="words"),
-        r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b",
-        re.I,
+    _rule(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b"),
+    _rule(
+        r"(?<![\w.,/=-])(?<!b )(?<!t[eri] )(?:19[2-9]\d|20[0-4]\d)(?:s|(?:\s?[-/]\s?(?:19|20)?\d\d))?(?![\w])" + _UNIT
     ),
-    rule(
-        "DATE",
-        guard(shapes="0000", led="digits", also=r"19[2-9]\d|20[0-4]\d"),
-        r"(?<![\w.,/=-])(?<!b )(?<!t[eri] )(?:19[2-9]\d|20[0-4]\d)(?:s|(?:\s?[-/]\s?(?:19|20)?\d\d))?(?![\w])" + _UNIT,
-        re.I,
-    ),
-    rule("DATE", guard(signs="'", led="words", also=r"\d\d"), r"(?<![\w'])'\d\d(?!\w)"),
+    _rule(r"(?<![\w'])'\d\d(?!\w)", cased=True),
 )
 
 
-def find_vague(text: str, glance: Glance | None = None) -> Iterator[Span]:
+def find_vague(text: str, index: TextIndex | None = None) -> Iterator[Span]:
     """(start, end, "DATE") of what names a time of the year or a year in folded text."""
-    return find_all(RULES, Glance(text) if glance is None else glance)
+    return find_all(RULES, TextIndex(text) if index is None else index)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
-from curate.deid.patterns.prefilter import Rule, cued, guard, rule
-from curate.deid.words.context_words import COMMON, DEPARTMENTS, words
+from curate.deid.patterns.prefilter import Rule, cued, rule
+from curate.deid.word_lists import words
+from curate.deid.words.context_words import COMMON, DEPARTMENTS
 from curate.deid.words.vocabulary import Kind, kind
 
+_rule, _cued = partial(rule, "ADDRESS"), partial(cued, "ADDRESS")
 _I = re.IGNORECASE
 _COUNTED = (
     "mm|cm|ml|of|x|days?|weeks?|months?|hours?|hrs?|years?|nodes?|lymph|foot|feet|degrees?|views?|images?|slices?"
@@ -88,39 +91,25 @@ _ITS = (
 SURE: tuple[Rule, ...] = ()
 STRICT: tuple[Rule, ...] = (
     # "bed-7", "ward 12 north", "beds 3 and 4", "bed 4 of six"
-    cued(
-        "ADDRESS",
+    _cued(
         "bed|beds|bd|ward|wards|bay|bays|cubicle|cubicles|cot|cots|rm|room|rooms|hall bed|hallway|trolley"
         "|side room|theatre",
         rf"{_ITS}{_NO_SPAN}",
         joint=r"\.?[ ]?(?:(?:no\.?|nr\.?|number|#)[ ]?)?[:#=(-]?[ ]?",
     ),
-    rule(
-        "ADDRESS",
-        guard("beds bays wards rooms cots", led="words", also=r"\d"),
+    _rule(
         rf"\b(?:beds|bays|wards|rooms|cots)[ ](?:\d{{1,3}}[A-Z]?(?:, |[ ]?&[ ]?|[ ]and[ ]|/|-))+"
-        rf"(\d{{1,3}}[A-Z]?){_NO_SPAN}",
-        _I,
-        group=1,
+        rf"(\d{{1,3}}[A-Z]?){_NO_SPAN}"
     ),
     # "East 4", "6N-12", "5W14"
-    rule(
-        "ADDRESS",
-        guard("north south east west", led="words", also=r"\d"),
+    _rule(
         rf"(?:(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=\bin )|(?<=\bward )|(?<=, ))(?:north|south|east"
-        rf"|west)[ -]?\d{{1,2}}[A-Z]?{NO_SIZE}",
-        _I,
+        rf"|west)[ -]?\d{{1,2}}[A-Z]?{NO_SIZE}"
     ),
-    rule(
-        "ADDRESS",
-        guard(shapes="0", led="codes"),
-        r"(?<![\w.,/-])\d{1,2}(?:N|S|E|W|NE|NW|SE|SW)-?\d{1,3}\b(?![./-]\d)",
-        _I,
-    ),
-    cued("ADDRESS", "apt|apartment|flat|suite|ste", r"[A-Z](?=[,;:)]|\.(?!\d)|\s*$|\s*\n)", joint=r"\.?[ ]", also=""),
-    rule("ADDRESS", guard(signs="#", also=r"\d"), r"(?<=\0)[, ]{1,2}#[ ]?(\d{1,4}[A-Z]?)\b", _I, 1),
-    cued(
-        "ADDRESS",
+    _rule(r"(?<![\w.,/-])\d{1,2}(?:N|S|E|W|NE|NW|SE|SW)-?\d{1,3}\b(?![./-]\d)", where="codes"),
+    _cued("apt|apartment|flat|suite|ste", r"[A-Z](?=[,;:)]|\.(?!\d)|\s*$|\s*\n)", joint=r"\.?[ ]"),
+    _rule(r"(?<=\0)[, ]{1,2}#[ ]?(\d{1,4}[A-Z]?)\b"),
+    _cued(
         _PLACES,
         rf"#?(?:\d{{1,5}}[A-Za-z]{{0,2}}|[A-Z]{{1,2}}-?\d{{1,4}}[A-Za-z]?)(?:[-/](?:\d{{1,3}}[A-Za-z]?|[A-Z]\b))?{NO_SIZE}"
         rf"|(?-i:[1-9]\d?\.\d\d){NO_SIZE}",
@@ -128,122 +117,69 @@ STRICT: tuple[Rule, ...] = (
         check=_is_no_measure,
     ),
     # "ICU 3", "resus bay 2", "ED 14": where nothing counted follows
-    cued(
-        "ADDRESS",
+    _cued(
         _UNITS,
         rf"#?[A-Z]?\d{{1,3}}[A-Za-z]?{NO_SIZE}(?!-|,?[ ](?:and[ ])?pr\b)",
         joint=r"\.?(?:[ ](?:(?:bed|bay|rm|room|cubicle|pod|chair|trolley)[ ])?|(?<=cu)-)",
     ),
-    cued("ADDRESS", "or|icu|ed", r"\d{1,3}[A-Za-z]?\b", joint=r"[ ]?#[ ]?"),
-    rule(
-        "ADDRESS",
-        guard("or", led="words", also=r"\d"),
+    _cued("or|icu|ed", r"\d{1,3}[A-Za-z]?\b", joint=r"[ ]?#[ ]?"),
+    _rule(
         rf"(?:(?<=\bin )|(?<=\bto )|(?<=\bfrom )|(?<=\bfor )|(?<=[.:;(,] )|(?<=[(\n]))or[ ](\d{{1,2}}[A-Z]?){NO_SIZE}",
-        _I,
-        group=1,
         check=_is_a_theatre,
     ),
     # "Bay C", "ward D bed 4": a letter, and what cannot go on a sentence
-    cued(
-        "ADDRESS",
-        _LETTERED,
-        r"[A-Z](?=[,;:)\0]|\.(?!\d)|\s(?:bed|room|side|\d)|\s*$|\s*\n)",
-        joint=r"(?:[ ](?:no\.?|number))?[ ]",
-        also="",
+    _cued(
+        _LETTERED, r"[A-Z](?=[,;:)\0]|\.(?!\d)|\s(?:bed|room|side|\d)|\s*$|\s*\n)", joint=r"(?:[ ](?:no\.?|number))?[ ]"
     ),
     # a capital without what ends it, where capitals tell
-    cued(
-        "ADDRESS",
-        "theatre|theater|bay|bed|clinic room",
-        r"(?-i:[B-HJKM-QS-Z])(?=[ ](?:(?-i:[A-Z\d])|on\b|at\b))",
-        also="",
-    ),
+    _cued("theatre|theater|bay|bed|clinic room", r"(?-i:[B-HJKM-QS-Z])(?=[ ](?:(?-i:[A-Z\d])|on\b|at\b))"),
     # the number before: "3V ward", "5th floor", "ward" behind "7"
-    rule(
-        "ADDRESS",
-        guard("ward wards", led="before", reach=1, also=r"\d"),
+    _rule(
         r"(?<![\w.,/-])(?:\d{1,2}[a-z]?|[a-z]{1,2}\d{1,2}[a-z]?)(?=[ ]ward\b(?![ ](?:rounds?|patients?|days?"
-        r"|beds?)\b))",
-        _I,
+        r"|beds?)\b))"
     ),
-    rule(
-        "ADDRESS",
-        guard("floor flr fl level", led="before", reach=1, also=r"\d"),
-        rf"(?<![\w.,/-])(?:\d{{1,2}}(?:st|nd|rd|th)[ ](?:floor|flr|fl)|level[ ]\d{{1,2}})(?=,?[ ]{_SIDE}\b)",
-        _I,
-    ),
+    _rule(rf"(?<![\w.,/-])(?:\d{{1,2}}(?:st|nd|rd|th)[ ](?:floor|flr|fl)|level[ ]\d{{1,2}})(?=,?[ ]{_SIDE}\b)"),
     # a ward's name: "Kestrel ward", "ward Nightingale", "Willow Suite"
-    rule(
-        "ADDRESS",
-        guard("ward", led="before", reach=2),
+    _rule(
         r"(?<![\w'.-])(?:(?-i:[A-Z])[a-z'-]{2,}[ ](?-i:(?=[A-Z])))?(?P<name>[a-z][a-z'-]{2,})(?=[ ]ward\b"
         r"(?![ ](?:rounds?|patients?|off|and)\b))",
-        _I,
         check=_is_a_wards_name,
     ),
-    cued(
-        "ADDRESS",
-        "ward|wd",
-        r"(?P<name>(?-i:[A-Z][a-z]{3,}|[A-Z]{4,}(?=[,.;:)\n]|$)))(?![\w'-])",
-        also="",
-        check=_is_a_wards_name,
-    ),
-    rule(
-        "ADDRESS",
-        guard("suite unit wing pavilion tower", led="before", reach=1),
+    _cued("ward|wd", r"(?P<name>(?-i:[A-Z][a-z]{3,}|[A-Z]{4,}(?=[,.;:)\n]|$)))(?![\w'-])", check=_is_a_wards_name),
+    _rule(
         r"(?<![\w'.-])(?P<name>[a-z][a-z'-]{3,})(?=[ ](?P<head>suite|unit|wing|pavilion|tower)\b)",
-        _I,
         check=_is_a_units_name,
     ),
     # a ward's code before a bed: "7C bed 12", "4w bed 2", "w4 b12"
-    rule(
-        "ADDRESS",
-        guard(shapes="0", led="codes"),
+    _rule(
         r"(?<![\w.,/-])(?:w\d{1,2}[a-z]?[ ,/-]{1,2}b[ ]?\d{1,2}\b"
         r"|(?:\d{1,2}[a-z]|w\d{1,2}[a-z]?)(?=[ ,/-]{1,2}(?:bed|bd|bay|b|rm|room|cubicle)(?:[ ]no\.?)?[ ]?"
         r"(?:[a-z]?\d|\0)))",
-        _I,
+        where="codes",
     ),
     # a code alone: "W16: chased", "on 4W", behind a bed "[..], 3E"
-    rule(
-        "ADDRESS",
-        guard(shapes="0", led="codes"),
+    _rule(
         r"(?:(?<=\bseen )|(?<=\brn )|(?<=\bnurse )|(?<=\bsister )|(?<=\bnotes )|(?<=\bward, )|"
         r"(?<=\b[bB]ack to )|(?<=\bsent to )|(?<=\bmoved to ))"
         r"(?![23]D)\d{1,2}[A-EGHNSW](?=[ ]?(?:[,.;:)\0]|$|\n|[ ]\d))"
         r"|(?<![\w.,/-])(?<!\d )W\d{1,2}[A-Z]?(?=[ ]?(?:[,.;:)\0]|$|\n|[ ]\d))|(?<=\0, )\d{1,2}[A-EGHNSW]"
         r"(?=[,.;:)]|$|\n)",
-        _I,
+        where="codes",
     ),
-    rule(
-        "ADDRESS",
-        guard("b", led="codes", shapes="0"),
-        r"(?:(?<=[.,;:] )|(?<=\n)|(?<!.))B(\d{1,2})(?=[,.:;](?:\s|$))",
-        group=1,
-    ),
+    _rule(r"(?:(?<=[.,;:] )|(?<=\n)|(?<!.))B(\d{1,2})(?=[,.:;](?:\s|$))", cased=True, where="codes"),
     # spoken: "room four twelve", "ward seven b"
-    cued(
-        "ADDRESS",
+    _cued(
         "room|bed|ward|bay|cubicle|side room|theatre|theater|trolley|cot|bed number|room number",
         rf"{_SPOKEN}(?:[ -]{_SPOKEN}){{0,3}}(?:[ ][a-h]\b)?{NO_SIZE}",
         joint=r"[ ](?:number[ ])?",
-        also="",
     ),
     # "on 4W"
-    rule(
-        "ADDRESS",
-        guard("w e n s", led="digits"),
-        r"(?:(?<=\bon )|(?<=\bfrom )|(?<=\bunit )|(?<=floor )|(?<=\bto )|(?<=\blevel ))\d{1,2}[NSEW]\b(?! [A-Z]?\d)",
-        _I,
-    ),
+    _rule(r"(?:(?<=\bon )|(?<=\bfrom )|(?<=\bunit )|(?<=floor )|(?<=\bto )|(?<=\blevel ))\d{1,2}[NSEW]\b(?! [A-Z]?\d)"),
     # "Ward 7P", "4 West", "5 North"
-    rule(
-        "ADDRESS",
-        guard("west east north south", led="before", reach=1, also=r"\d"),
+    _rule(
         r"(?<![\w.,/-])\d{1,2}[a-z]?[ -](?:west|east|north|south|tower|pavilion|main)\b"
         r"(?![ ](?:[a-z]*(?:st|nd|rd|th)|asians?|africans?|indians?|europeans?|americans?|coast|side|facing"
         r"|portal|pancreatic"
-        r"|branch|duct|vessels?|stem|renal|trunk|of)\b)",
-        _I,
+        r"|branch|duct|vessels?|stem|renal|trunk|of)\b)"
     ),
 )

@@ -26,8 +26,8 @@ from curate.deid.replace.surrogate_forms import age_like, day_like, digits_of, m
 from curate.deid.rules import PLACEHOLDER
 from curate.deid.text.dates import header_days
 from curate.deid.text.fold import fold_value, tidy
+from curate.deid.word_lists import word_sections
 from curate.deid.words.shared import name_words
-from curate.deid.words.vocabulary import word_sections
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _DEGREE = re.compile(r"(?:M\.D|D\.O|R\.N|Ph\.D)\b")

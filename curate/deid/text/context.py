@@ -11,6 +11,7 @@ from functools import cache
 
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.tokens import Word
+from curate.deid.word_lists import words
 from curate.deid.words import context_words as roles
 from curate.deid.words.vocabulary import Kind, eponyms
 
@@ -73,7 +74,7 @@ def _before_noun(words: list[Word], i: int, text: str) -> bool:
     return False
 
 
-_OF_FINDINGS = roles.words("measured described mentioned compared flagged marked suspected")  # what readers do
+_OF_FINDINGS = words("measured described mentioned compared flagged marked suspected")  # what readers do
 _DEGREE = re.compile(r",?[ ]+(?:M\.?D|D\.O|R\.?N|Ph\.?D)\b")
 _BORN = re.compile(r"[ ]?\((?:DOB|D\.O\.B|dob|born)\b")
 

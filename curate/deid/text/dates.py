@@ -12,10 +12,10 @@ from functools import lru_cache
 
 from curate.deid.patterns import days as yearless
 from curate.deid.patterns.around import COUNTED, is_any_before, words_before
-from curate.deid.patterns.months import MONTH, MONTH_WORDS, NAMES
-from curate.deid.patterns.prefilter import Rule, find_all, guard, rule
-from curate.deid.text.text_index import Glance
-from curate.deid.words.context_words import words
+from curate.deid.patterns.months import MONTH, NAMES
+from curate.deid.patterns.prefilter import Rule, find_all, rule
+from curate.deid.text.text_index import TextIndex
+from curate.deid.word_lists import words
 
 _TRIPLE = "0-0- 0-00- 0/0/ 0/00/ 0.0. 0.00."
 _MONTHS = [re.compile(p, re.IGNORECASE) for p in NAMES]
@@ -50,101 +50,32 @@ def _is_no_count(hit: re.Match[str]) -> bool:
 
 # Most telling first: where two overlap, the earlier in this list is the one that is read.
 _DATES: tuple[Rule, ...] = (
-    rule(
-        "DATE",
-        guard(shapes=_TRIPLE, led="digits"),
-        rf"(?<!\d){_YEAR4}\s?(?P<s>[-/.])\s?{_MONTH}\s?(?P=s)\s?{_DAY}{_CLOCK}(?!\d)",
-        re.IGNORECASE,
-    ),
-    rule(
-        "DATE",
-        guard(shapes=_TRIPLE, led="digits"),
-        rf"{_START}(?P<a>\d{{1,2}})\s?(?P<s>[-/])\s?(?P<b>\d{{1,2}})\s?(?P=s)\s?{_YEAR}{_END}",
-        re.IGNORECASE,
-    ),
-    rule(
-        "DATE",
-        guard(shapes="0.0.0 0.00.0", led="digits"),
-        rf"{_START}(?P<a>\d{{1,2}})\.\s?(?P<b>\d{{1,2}})\.\s?{_YEAR4}{_END}",
-        re.IGNORECASE,
-    ),
-    rule(
-        "DATE",
-        guard(shapes="0.0.0 0.00.0", led="digits"),
-        rf"{_START}(?P<a>\d{{1,2}})\.(?P<b>\d{{1,2}})\.(?P<y>'?\d\d){_END}",
-        re.IGNORECASE,
-        check=_is_no_version,
-    ),
+    rule("DATE", rf"(?<!\d){_YEAR4}\s?(?P<s>[-/.])\s?{_MONTH}\s?(?P=s)\s?{_DAY}{_CLOCK}(?!\d)"),
+    rule("DATE", rf"{_START}(?P<a>\d{{1,2}})\s?(?P<s>[-/])\s?(?P<b>\d{{1,2}})\s?(?P=s)\s?{_YEAR}{_END}"),
+    rule("DATE", rf"{_START}(?P<a>\d{{1,2}})\.\s?(?P<b>\d{{1,2}})\.\s?{_YEAR4}{_END}"),
+    rule("DATE", rf"{_START}(?P<a>\d{{1,2}})\.(?P<b>\d{{1,2}})\.(?P<y>'?\d\d){_END}", check=_is_no_version),
     # the parts joined by different marks, or by blanks: "30/3-2021", "30 03 2021"
     rule(
         "DATE",
-        guard(shapes="0000", led="digits", also=r"(?:19|20)\d\d"),
         rf"{_START}(?P<a>\d{{1,2}})(?:\s?[-/.]\s?|[ ])(?P<b>\d{{1,2}})(?:\s?[-/.,]\s?|[ ])(?P<y>(?:19|20)\d\d){_END}"
         rf"(?!{_UNITS})",
-        re.IGNORECASE,
         check=_is_no_count,
     ),
-    rule(
-        "DATE",
-        guard(shapes="0/0-00 0/00-00", led="digits"),
-        rf"{_START}(?P<a>\d{{1,2}})/(?P<b>\d{{1,2}})-(?P<y>\d\d){_END}(?!{_UNITS})",
-        re.IGNORECASE,
-        check=_is_no_count,
-    ),
+    rule("DATE", rf"{_START}(?P<a>\d{{1,2}})/(?P<b>\d{{1,2}})-(?P<y>\d\d){_END}(?!{_UNITS})", check=_is_no_count),
     # "7-iii-22"
+    rule("DATE", rf"{_START}\d{{1,2}}(?P<s>[-/.])(?:i{{1,3}}|iv|vi{{0,3}}|ix|xi{{0,2}})(?P=s)(?:\d{{4}}|\d\d){_END}"),
+    rule("DATE", rf"{_START}{_DAY}{_ORD}(?:\sday\sof\s)?{_SEP}(?:{_MON})\.?{_SEP}{_YEAR}{_END}"),
     rule(
-        "DATE",
-        guard("i ii iii iv v vi vii viii ix x xi xii", led="digits", also=r"\d"),
-        rf"{_START}\d{{1,2}}(?P<s>[-/.])(?:i{{1,3}}|iv|vi{{0,3}}|ix|xi{{0,2}})(?P=s)(?:\d{{4}}|\d\d){_END}",
-        re.IGNORECASE,
+        "DATE", rf"\b{_MON}\.?{_SEP}{_DAY}{_ORD}{_SEP}(?P<y>(?:1[89]|20)\d\d|'\d\d|(?<=[ ,/-])\d\d(?!{_UNITS})){_END}"
     ),
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="digits"),
-        rf"{_START}{_DAY}{_ORD}(?:\sday\sof\s)?{_SEP}(?:{_MON})\.?{_SEP}{_YEAR}{_END}",
-        re.IGNORECASE,
-    ),
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="words", also=r"\d"),
-        rf"\b{_MON}\.?{_SEP}{_DAY}{_ORD}{_SEP}(?P<y>(?:1[89]|20)\d\d|'\d\d|(?<=[ ,/-])\d\d(?!{_UNITS})){_END}",
-        re.IGNORECASE,
-    ),
-    rule("DATE", guard(MONTH_WORDS, led="digits"), rf"\b{_YEAR4}[ /-]{_MON}\.?{_SEP}{_DAY}{_ORD}{_END}", re.IGNORECASE),
-    rule(
-        "DATE",
-        guard(shapes="00000000", led="digits"),
-        rf"(?<![\d.]){_YEAR4}(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?:\d{{6}}(?:\.\d+)?)?(?!\d)",
-        re.IGNORECASE,
-    ),
-    rule(
-        "DATE",
-        guard(signs="年"),
-        r"(?<!\d)(?P<y>(?:1[89]|20)\d\d)年\s?(?P<m>\d{1,2})月\s?(?P<d>\d{1,2})日",
-        re.IGNORECASE,
-    ),
-    rule(
-        "DATE",
-        guard(signs="年"),
-        r"(?:明治|大正|昭和|平成|令和)\s?(?:\d{1,2}|元)年(?:\s?\d{1,2}月)?(?:\s?\d{1,2}日)?",
-        re.IGNORECASE,
-    ),
-    rule("DATE", guard(signs="年 月"), r"\d{1,4}年\s?\d{1,2}月|\d{1,2}月\s?\d{1,2}日", re.IGNORECASE),
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="words", also=r"\d{4}"),
-        rf"\b{_MON}\.?{_SEP}(?:de\s)?{_YEAR4}{_END}",
-        re.IGNORECASE,
-    ),
-    rule(
-        "DATE", guard(shapes="0-0000 0/0000", led="digits"), rf"{_START}{_MONTH}\s?[-/]\s?{_YEAR4}{_END}", re.IGNORECASE
-    ),
-    rule(
-        "DATE",
-        guard(shapes="0000-0 0000/0", led="digits"),
-        rf"(?<![\d/-]){_YEAR4}[-/]{_MONTH}{_END}(?![-/])",
-        re.IGNORECASE,
-    ),
+    rule("DATE", rf"\b{_YEAR4}[ /-]{_MON}\.?{_SEP}{_DAY}{_ORD}{_END}"),
+    rule("DATE", rf"(?<![\d.]){_YEAR4}(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?:\d{{6}}(?:\.\d+)?)?(?!\d)"),
+    rule("DATE", r"(?<!\d)(?P<y>(?:1[89]|20)\d\d)年\s?(?P<m>\d{1,2})月\s?(?P<d>\d{1,2})日"),
+    rule("DATE", r"(?:明治|大正|昭和|平成|令和)\s?(?:\d{1,2}|元)年(?:\s?\d{1,2}月)?(?:\s?\d{1,2}日)?"),
+    rule("DATE", r"\d{1,4}年\s?\d{1,2}月|\d{1,2}月\s?\d{1,2}日"),
+    rule("DATE", rf"\b{_MON}\.?{_SEP}(?:de\s)?{_YEAR4}{_END}"),
+    rule("DATE", rf"{_START}{_MONTH}\s?[-/]\s?{_YEAR4}{_END}"),
+    rule("DATE", rf"(?<![\d/-]){_YEAR4}[-/]{_MONTH}{_END}(?![-/])"),
 )
 # What says that a date is of birth, before it and behind it.
 _CUE = (
@@ -153,7 +84,7 @@ _CUE = (
     r"|f\.?\s?nac\.?|(?:fecha\s+de\s+)?nac(?:id[oa]|imiento|io)\b|geb(?:oren|urtsdatum|\.)?|nee?(?=\s+(?:le|en)\b)"
     r"|naissance|nat[oa](?=\s+il\b)|nascid[oa]|nascita|nascimento|fodt)|生年月日|出生(?:日期)?|생년월일"
     r"|рожд[а-я]+|род(?:ился|илась|\.)|дата\s+рожд\.?|д\.?\s?р\.)"
-    r"(?:['’]?s)?(?:[\s:=,(*#-]|\b(?:on|in|is|was|the|of|el|en|am|im|le|del?|il|dia|dated?|about|circa|c)\b\.?){0,12}"
+    r"(?:['’]?s)?(?![a-z])(?:[\s:=,(*#-]|\b(?:on|in|is|was|the|of|el|en|am|im|le|del?|il|dia|dated?|about|circa|c)\b\.?){0,12}"
 )
 _BEFORE = re.compile(_CUE + r"$", re.IGNORECASE)
 _BEHIND = re.compile(r"[\s,(-]{0,3}(?:d\.?o\.?b\b|birth|born\b|geboren|生まれ|生\b|出生|г\.?\s?р\.?)", re.IGNORECASE)
@@ -163,23 +94,15 @@ _Y_ANY = r"(?:(?:1[89]|20)\d\d|'?\d\d)"
 # Behind a cue less is enough: a year, a month and a day in letters of any case, three numbers.
 _BIRTH = rule(
     "DATE",
-    guard(
-        """d dob born birth births birthdate birthday birthyear b bdate f date day year dt nac fecha nacido nacida
-    nacimiento nacio geb geboren geburtsdatum ne nee naissance nato nata nascido nascida nascita nascimento fodt""",
-        signs="ро РО Ро да Да ДА д. Д. др Др ДР 生 出 생",
-        led="words",
-        also=r"\d",
-    ),
     rf"{_CUE}(?P<day>{_MON_ANY}{_SEP}(?:{_DAY_TH}(?:{_SEP}{_Y_ANY})?|{_Y_ANY})|{_DAY_TH}{_SEP}{_MON_ANY}"
     r"|\d{1,4}(?:\s?[-/.,]\s?|\s)\d{1,2}(?:\s?[-/.,]\s?|\s)\d{2,4}|(?:1[89]|20)\d\d)(?![^\W_])",
-    re.IGNORECASE,
 )
 _LIFETIME = 85  # years: less than the 90 from which an age identifies, so that no rounding decides
 _DIGITAL = 1990  # a record whose newest date is older was not dated by a machine, and anchors nothing
 
 
 def find_dates(
-    text: str, header: Sequence[dt.date] = (), glance: Glance | None = None, *, day_first: bool = False
+    text: str, header: Sequence[dt.date] = (), index: TextIndex | None = None, *, day_first: bool = False
 ) -> Iterator[tuple[int, int, dt.date | None]]:
     """(start, end, day) of every date in folded text; ``header`` are the days that the source's header holds.
 
@@ -192,10 +115,8 @@ def find_dates(
     latest century that is not over a year after the newest date known, if that is since 1990; else 00 to 29 are of
     this century, 70 to 99 of the last, and what lies between is not told.
     """
-    glance = Glance(text) if glance is None else glance
-    # the guards know the words of English text only
-    found = ((one, hit) for one in _DATES for hit in (one.pattern.finditer(text) if day_first else one.find(glance)))
-    hits = [hit for one, hit in found if one.check is None or one.check(hit)]
+    index = TextIndex(text) if index is None else index
+    hits = [hit for one in _DATES for hit in one.find(index) if one.check is None or one.check(hit)]
     read = [_ordered(hit.groupdict(), day_first) for hit in hits]
     known = [day for hit, found in zip(hits, read, strict=True) if (day := _read(found, None)) and _four(hit)]
     newest = max([*known, *header], default=None)
@@ -204,9 +125,9 @@ def find_dates(
     for hit, day in zip(hits, days, strict=True):
         if day is not None or _plausible(hit.groupdict()):
             yield hit.start(), hit.end(), None if _of_birth(text, hit, day, header, newest) else day
-    for hit in _BIRTH.find(glance):
+    for hit in _BIRTH.find(index):
         yield hit.start("day"), hit.end("day"), None
-    for start, end, _ in find_all(yearless.RULES, glance):
+    for start, end, _ in find_all(yearless.RULES, index):
         yield start, end, None
 
 

@@ -25,6 +25,7 @@ from curate.deid.text.context import is_acting, is_eponym
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.text_index import is_shouted
 from curate.deid.text.tokens import Word, words_of
+from curate.deid.word_lists import words
 from curate.deid.words import context_words as roles
 from curate.deid.words.looks import weights
 from curate.deid.words.vocabulary import Kind, is_listed
@@ -96,12 +97,12 @@ def read(
             word.kind, word.settled = word.kind & ~(Kind.KNOWN | Kind.CLINICAL), False
     shouted = is_shouted(text)
     level = shouted or not any(word.text.istitle() and len(word.text) > 1 for word in words)
-    asked = [
+    to_decide = [
         i
         for i, word in enumerate(words)
         if not (word.settled or word.masked) and word.text != BARRIER and _is_asked(words, i, text, level=level)
     ]
-    return State(text, words, asked, known, level, shouted)
+    return State(text, words, to_decide, known, level, shouted)
 
 
 def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
@@ -164,7 +165,7 @@ def _is_seen_by(words: list[Word], i: int, text: str) -> bool:
     return i > 1 and words[i - 1].lower in ("by", "with", "to") and words[i - 2].lower in roles.TOLD
 
 
-_DENYING = roles.words("no nil denies denied without any")
+_DENYING = words("no nil denies denied without any")
 
 
 def _is_paired_with_a_word(words: list[Word], i: int) -> bool:
@@ -199,7 +200,7 @@ def _is_closed(words: list[Word], i: int) -> bool:
     return after.lower in _GOES_ON
 
 
-_GOES_ON = roles.words("and who is was has had will to on at in from with for by or") | roles.ACTS | roles.CALLED
+_GOES_ON = words("and who is was has had will to on at in from with for by or") | roles.ACTS | roles.CALLED
 
 
 def probability(table: NDArray[np.float32], fitted: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
@@ -309,6 +310,6 @@ def reasons(state: State, most: int = 4) -> dict[tuple[int, int], str]:
         without = np.repeat(row[None], len(active), axis=0)
         without[np.arange(len(active)), active] = 0
         fall = float(p) - probability(without, fitted)
-        told = [names[active[j]] for j in np.argsort(-fall)[:most] if fall[j] > 0]
-        found[state.words[i].start, state.words[i].end] = f"{p:.2f} likely a name: {', '.join(told)}"
+        shown = [names[active[j]] for j in np.argsort(-fall)[:most] if fall[j] > 0]
+        found[state.words[i].start, state.words[i].end] = f"{p:.2f} likely a name: {', '.join(shown)}"
     return found

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from curate.deid.text.context import in_heading, is_acting, is_eponym
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.tokens import Word
+from curate.deid.word_lists import words
 from curate.deid.words import context_words as roles
 from curate.deid.words.looks import name_likeness, weights
 from curate.deid.words.vocabulary import Kind, english_rank, is_given_name, is_near_medical, kind, surname_rank
@@ -68,18 +69,18 @@ _CONTEXT: dict[str, frozenset[str]] = {
     "place": roles.PLACES,
     "marks": roles.MARKING,
     "counted": roles.COUNTED,
-    "determiner": roles.words("the a an this that these those his her their our its my your no any some each every"),
-    "preposition": roles.words("of in on at to for from into onto over under through within near between against"),
-    "by or per": roles.words("by per via cc attn"),
-    "and": roles.words("and or but nor"),
-    "degree": roles.words("md do rn np pa phd mbbs frcr frcpc facr dds crna rt bsc msc consultant registrar resident"),
-    "examination": roles.words("ct mr mri mra us cr dx xr cta pet spect mg rf usg cxr kub hrct mrcp"),
+    "determiner": words("the a an this that these those his her their our its my your no any some each every"),
+    "preposition": words("of in on at to for from into onto over under through within near between against"),
+    "by or per": words("by per via cc attn"),
+    "and": words("and or but nor"),
+    "degree": words("md do rn np pa phd mbbs frcr frcpc facr dds crna rt bsc msc consultant registrar resident"),
+    "examination": words("ct mr mri mra us cr dx xr cta pet spect mg rf usg cxr kub hrct mrcp"),
     "protected": roles.PROTECTED,
     "post in short": roles.POSTS_SHORT,
     "lives or comes from": roles.LIVES,
     "is called": roles.CALLED_BY,
-    "spoken sign": roles.words("period comma semicolon colon paragraph paren bracket slash dash stop"),
-    "of a department": roles.words(
+    "spoken sign": words("period comma semicolon colon paragraph paren bracket slash dash stop"),
+    "of a department": words(
         "radiology cardiology urology neurology oncology surgery ortho neuro vascular ed er icu itu ward theatre clinic"
     ),
 }
@@ -167,9 +168,9 @@ def own_features(word: str) -> tuple[int, ...]:
     if word in _STANDINS:
         return (_AT[_STANDINS[word]],)
     lower = word.lower().removesuffix("'s")
-    what, likeness, rank, english = kind(lower), name_likeness(lower), surname_rank(lower), english_rank(lower)
+    bits, likeness, rank, english = kind(lower), name_likeness(lower), surname_rank(lower), english_rank(lower)
     found = [_AT[name] for name, test in _SHAPES.items() if test(word)]
-    found += [_AT[name] for name, bit in _KINDS.items() if what & bit]
+    found += [_AT[name] for name, bit in _KINDS.items() if bits & bit]
     found += _of_context().get(lower, ())
     found += [_AT[f"ends in -{ending}"] for ending in _ENDINGS if lower.endswith(ending)]
     found += [_AT[f"looks like a name: over {odds:g}"] for odds in _LIKENESS if likeness > odds]
@@ -180,7 +181,7 @@ def own_features(word: str) -> tuple[int, ...]:
         found += [_AT[f"among the first {most} words of English"] for most in _ENGLISH if english < most]
     if is_given_name(lower):
         found.append(_AT["given name"])
-    if not what & Kind.KNOWN and is_near_medical(lower):
+    if not bits & Kind.KNOWN and is_near_medical(lower):
         found.append(_AT["a letter from a word of medicine"])
     return tuple(found)
 
@@ -189,8 +190,8 @@ def own_features(word: str) -> tuple[int, ...]:
 def _of_context() -> dict[str, list[int]]:
     """Word -> which context words it is among."""
     found = dict[str, list[int]]()
-    for name, words in _CONTEXT.items():
-        for word in words:
+    for name, listed in _CONTEXT.items():
+        for word in listed:
             found.setdefault(word, []).append(_AT[name])
     return found
 

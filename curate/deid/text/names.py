@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 
 from curate.deid.patterns.facilities import find_facilities
-from curate.deid.patterns.prefilter import Span, guard, rule
-from curate.deid.text.text_index import Glance
+from curate.deid.patterns.prefilter import Span, rule
+from curate.deid.text.text_index import TextIndex
+from curate.deid.word_lists import words
 from curate.deid.words import context_words as roles
 from curate.deid.words.technical import technical_words
 from curate.deid.words.vocabulary import Kind, kind
@@ -19,77 +20,45 @@ from curate.deid.words.vocabulary import Kind, kind
 _I = re.IGNORECASE
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 # -- names, by their cues
 _WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['-](?=[^\W\d_]))*(?!\d)\.?")
 _JOIN = re.compile(r"[ \t]{0,2},?[ \t]{1,2}(?:\n(?=[A-Z]))?|\n(?=[A-Z])|(?<=\.)(?=[A-Z])")
 _TITLE = rule(
     "NAME",
-    guard(
-        """dr drs doctor doctors professor prof mr mrs ms miss mx sr sra dra nurse sister rev smt shri sri kumari madam
-mister missus""",
-        led="words",
-    ),
     r"\b(Drs?|DRS?|dr|Doctor|doctor|Doctors|Professor|Prof|Mr|MR|Mrs|MRS|Ms|MS|Miss|Mx|Sra?|Dra|Nurse|Sister|Rev"
     r"|Smt|SMT|smt|Shri|SHRI|shri|Sri|Kumari|KUMARI|Madam|MADAM|madam|Mister|MISTER|mister|Missus|missus|mrs|prof)"
     r"(\.[ \t]?|[ \t])\s{0,2}(?=[^\W\d_])",
+    cased=True,
 )
 _TO_SOMEONE = re.compile(
     r"\b(?:by|to|with|per|from|cc|for|and)[ ]{1,2}\Z", _I
 )  # "BY DR STONE"; "DR CHEST" is a picture
 _SIGNED = rule(
     "NAME",
-    guard(
-        """electronically digitally preliminarily final finally signed esigned cosigned e co dictated transcribed
-authenticated typed attested countersigned finalized finalised verified approved""",
-        led="words",
-    ),
     r"\b(?:(?:electronically|digitally|preliminarily|final(?:ly)?)[ ]+)?(?:e-?signed|signed(?: out| off)?"
     r"|co-?signed|dictated|transcribed"
     r"|authenticated|typed|attested|countersigned|finali[sz]ed|verified|approved)(?:[ ]+electronically)?(?:[ "
     r"]+(?:and|&|/)[ ]*\w+)?"
     r"[ ]*(?:\bby\b|:)[ ]*:?\s{0,3}",
-    _I,
 )
 _BY = rule(
     "NAME",
-    guard(
-        """interpreted reported read reviewed performed ordered requested referred entered prepared released supervised
-examined seen scanned
-    acquired evaluated""",
-        led="words",
-    ),
     r"\b(?:interpreted|reported|read|reviewed|performed|ordered|requested|referred|entered|prepared|released"
     r"|supervised|examined"
     r"|seen|scanned|acquired|evaluated)[ ]+by[ ]*:?[ ]{0,2}",
-    _I,
 )
 # An account's name, as it is typed: in small letters, of any word.
 _USER = rule(
     "NAME",
-    guard("marked annotated labeled labelled flagged uploaded saved edited entered logged", led="words"),
     r"\b(?:marked|annotated|labell?ed|flagged|uploaded|saved|edited|entered|logged)[ ]+by[ ]+"
     r"(?!(?:the|an?|his|her|our|their)\b)([^\W\d_]{2,})(?=[ ]+(?:on|at|in)[ ]+(?:the[ ]+)?([a-z]+)|[.,;]|$)",
-    _I,
 )
-_MACHINES = _words("""
+_MACHINES = words("""
 workstation workstations station console terminal pacs ris system scanner computer screen monitor viewer server film
 image images archive portal tablet laptop film plate
 """)
 _FIELD = rule(
     "NAME",
-    guard(
-        """patient name surname first last referring ordering attending requesting primary reading interpreting
-admitting family physician doctor
-    provider radiologist technologist technician tech resident fellow consultant surgeon transcriptionist
-clinician sonographer supervisor
-    analyst nurse therapist paramedic cc attn attention dear from to nombre apellidos medico paciente report
-initials""",
-        led="words",
-    ),
     r"\b(?:patient(?:'s)? name|patient|name|surname|first name|last name|(?:referring|ordering|attending"
     r"|requesting|primary care"
     r"|reading|interpreting|admitting|family)[ ](?:physician|doctor|provider|radiologist|clinician|md)|physician"
@@ -98,7 +67,6 @@ initials""",
     r"|clinician|sonographer"
     r"|supervisor|analyst|nurse|nurse in charge|therapist|paramedic|cc|attn|attention|dear|from|to|nombre"
     r"|apellidos|medico|paciente|report by|initials)[ ]*[:=][ \t]{0,24}",
-    _I,
 )
 _OPEN = re.compile(r"(?:patient|name|surname|from|to|dear|attn|attention|initials|paciente|cc)\b", _I)  # or anything
 _PAIR = re.compile(r"[A-Z][a-z]+,[ ][A-Z][a-z]+")
@@ -107,40 +75,27 @@ _TITLED = re.compile(r"[A-Z][a-z]+(?:,|[ ]+[A-Z]|[ ]?[.;]?[ ]?(?:\n|$))")
 _COPY = "(?=cc)" + "".join(rf"(?<![^-/:\w]{n}[ ])(?<!\A{n}[ ])" for n in (r"\d", r"\d\d", r"\d\d\d")) + "cc"
 _TOLD = rule(
     "NAME",
-    guard(
-        """discussed communicated conveyed relayed called spoke spoken speaking telephoned paged phoned reviewed faxed
-reported notified informed
-    contacted cc mother father wife husband son daughter brother sister spouse guardian caregiver named nurse
-paramedic technician
-    technologist attendant therapist sonographer radiographer physician supervisor""",
-        led="words",
-    ),
     r"\b(?i:discussed|communicated|conveyed|relayed|called|spoken?|speaking|telephoned|paged|phoned|reviewed"
     r"|faxed|reported)"
     r"[ ]+(?:(?!with\b|to\b)\w+[ ]+){0,5}(?:with|to)[ ]+(?=[A-Z])"
     rf"|\b(?i:notified|informed|contacted|{_COPY}|mother|father|wife|husband|son|daughter|brother|sister|spouse|guardian"
     r"|caregiver|named|nurse|paramedic|technician|technologist|attendant|therapist|sonographer|radiographer|physician"
     r"|supervisor),?[ ]+(?:is[ ]+|named[ ]+)?(?=[A-Z])",
+    cased=True,
 )
 _SHOUTED = rule(
-    "NAME",
-    guard("pt patient", led="words"),
-    r"\b(?:Pt|Patient)\.?[ ]+([A-Z]{2,}(?:[ ]+[A-Z]{2,}){1,2})(?=[ ,]+(?:[a-z]|\d))",
+    "NAME", r"\b(?:Pt|Patient)\.?[ ]+([A-Z]{2,}(?:[ ]+[A-Z]{2,}){1,2})(?=[ ,]+(?:[a-z]|\d))", cased=True
 )  # "Pt ROE ANN is"
-_COPIED = rule(
-    "NAME",
-    guard("cc copies copy", led="words"),
-    rf"\b(?i:{_COPY}|copies[ ]to|copy[ ]to)\b[ ]?:?[ ]+(?=[A-Z])|\bcc:[ ]*(?=[a-z])",
-)
+_COPIED = rule("NAME", rf"\b(?i:{_COPY}|copies[ ]to|copy[ ]to)\b[ ]?:?[ ]+(?=[A-Z])|\bcc:[ ]*(?=[a-z])", cased=True)
 _NEXT = re.compile(r"[ ]?[;,][ ]?(?=[A-Za-z])")
 _DEGREE = rule(
     "NAME",
-    guard("m md d do mbbs mbchb ph phd r rn pa crnp arnp np frcr facr frcpc rdms rt dds dpm", led="before", reach=5),
     r"(?<![\w.])((?:(?:[A-Z][\w'-]*[a-z]|[A-Z]{2,}(?:['-][A-Z]{2,})*|[A-Z]\.?)(?:,?[ ]+)){1,4}?),?[ ]*"
     r"(?:M\.?D\.?|D\.O\.|DO|MBBS|MBChB|Ph\.?D\.?|R\.N\.|RN|PA-C"
     r"|CRNP|ARNP|NP|FRCR|FACR|FRCPC|RDMS|R\.?T\.?\(R\)|D\.?D\.?S|DPM)(?![\w])",
+    cased=True,
 )
-_STOP = _words("""
+_STOP = words("""
 the a an and or on at in by to of for with from as is was were be been has have had who that this via per not no
 patient radiologist resident attending physician doctor nurse technologist team staff service department
 reviewed notified informed called stated agrees agreed reports reported read signed dictated date time dr mr mrs
@@ -149,11 +104,11 @@ regarding about none unknown same self md do phd rn np
 """)
 
 
-def _names(text: str, glance: Glance) -> Iterator[Span]:
-    for hit in _USER.find(glance):
+def _names(text: str, index: TextIndex) -> Iterator[Span]:
+    for hit in _USER.find(index):
         if hit[1].lower() not in technical_words() or (hit[2] or "").lower() in _MACHINES:
             yield hit.start(1), hit.end(1), "NAME"
-    for hit in _TITLE.find(glance):
+    for hit in _TITLE.find(index):
         spelled_out = hit[1] not in ("DR", "DRS", "MR", "MS", "dr") or hit[2].startswith(".")
         spelled_out = spelled_out or (
             hit[1] == "DR" and _TO_SOMEONE.search(text[max(0, hit.start() - 8) : hit.start()]) is not None
@@ -161,24 +116,24 @@ def _names(text: str, glance: Glance) -> Iterator[Span]:
         yield from _take(
             text, hit.end(), 3, lower=hit[1].islower() or hit[1] in ("Dr", "DR", "Doctor"), sure=spelled_out
         )
-    for hit in _SIGNED.find(glance):
+    for hit in _SIGNED.find(index):
         yield from _take(text, hit.end(), 5, lower=True, sure=True)
-    for hit in _FIELD.find(glance):
+    for hit in _FIELD.find(index):
         # "Attending radiologist: Back, Henry": a capital behind someone's role is theirs, whatever it means
         role = _OPEN.match(hit[0]) is None
         yield from _take(text, hit.end(), 5, lower=False, sure=role and _TITLED.match(text, hit.end()) is not None)
         if role and (pair := _PAIR.match(text, hit.end())) is not None:
             yield pair.start(), pair.end(), "NAME"
     for cue in (_BY, _TOLD):
-        for hit in cue.find(glance):
+        for hit in cue.find(index):
             yield from _take(text, hit.end(), 3, lower=False, sure=_is_capital_name(text, hit.end()))
-    for hit in _SHOUTED.find(glance):
+    for hit in _SHOUTED.find(index):
         if not all(w.lower() in technical_words() for w in hit[1].split()):
             yield hit.start(1), hit.end(1), "NAME"
-    for hit in _COPIED.find(glance):
+    for hit in _COPIED.find(index):
         if ":" in hit[0] or not hit[0].isupper():  # "CC" may be a canal's
             yield from _list_of(text, hit.end(), lower=hit[0].islower())
-    for hit in _DEGREE.find(glance):
+    for hit in _DEGREE.find(index):
         if not all(w.strip(".,").lower() in _STOP for w in hit[1].split()):
             yield hit.start(1), hit.start(1) + len(hit[1].rstrip(" ,")), "NAME"
 
@@ -224,8 +179,8 @@ def _take(text: str, at: int, most: int, *, lower: bool, sure: bool) -> Iterator
         yield start, end, "NAME"
 
 
-_SIDES = _words("lt rt bilat")  # "MR LT KNEE"
-_DONE = _words("thank thanks given told rang says said saw wants spoke sent took gave left came went")
+_SIDES = words("lt rt bilat")  # "MR LT KNEE"
+_DONE = words("thank thanks given told rang says said saw wants spoke sent took gave left came went")
 
 
 def _is_done(word: str) -> bool:
@@ -233,15 +188,15 @@ def _is_done(word: str) -> bool:
     if word.istitle():
         return False
     lower = word.lower()
-    what = kind(lower)
+    bits = kind(lower)
     ends = lower.endswith(("ed", "ing")) and len(lower) > _SHORTEST_SURNAME
-    return lower in _DONE or bool(ends and what & Kind.KNOWN and not what & Kind.NAME)
+    return lower in _DONE or bool(ends and bits & Kind.KNOWN and not bits & Kind.NAME)
 
 
 def _is_of_medicine(word: str) -> bool:
     """ "MR FISTULOGRAM": a long word of medicine, and no list's name."""
-    what = kind(word)
-    return bool(what & Kind.CLINICAL and not what & (Kind.NAME | Kind.EPONYM | Kind.BOUND)) and len(word) > _LONG
+    bits = kind(word)
+    return bool(bits & Kind.CLINICAL and not bits & (Kind.NAME | Kind.EPONYM | Kind.BOUND)) and len(word) > _LONG
 
 
 _LONG = 7  # letters
@@ -265,13 +220,13 @@ _ENDS = re.compile(r"[.;]?[ ]?(?:\n|$)|\.[ ]")
 def _is_capital_name(text: str, at: int) -> bool:
     """ "phoned to Stamp": a surname, whatever else it means, if it is no word that reports are made of."""
     word = _WORD.match(text, at)
-    what = kind(word[0].rstrip(".").lower()) if word is not None and word[0].rstrip(".").istitle() else 0
-    return bool(what & Kind.NAME) and not what & (Kind.BY_HAND | Kind.FUNCTION)
+    bits = kind(word[0].rstrip(".").lower()) if word is not None and word[0].rstrip(".").istitle() else 0
+    return bool(bits & Kind.NAME) and not bits & (Kind.BY_HAND | Kind.FUNCTION)
 
 
 def _is_of_report(word: str) -> bool:
-    what = kind(word)
-    return word in roles.PROTECTED or bool(what & Kind.FUNCTION) or bool(what & Kind.KNOWN and not what & Kind.NAME)
+    bits = kind(word)
+    return word in roles.PROTECTED or bool(bits & Kind.FUNCTION) or bool(bits & Kind.KNOWN and not bits & Kind.NAME)
 
 
 def _joined(text: str, at: int) -> int:
@@ -279,8 +234,8 @@ def _joined(text: str, at: int) -> int:
     return join.end() if join else len(text)
 
 
-def find_names(text: str, glance: Glance | None = None) -> Iterator[Span]:
+def find_names(text: str, index: TextIndex | None = None) -> Iterator[Span]:
     """Every facility and every person that a cue points at, overlapping ones too."""
-    glance = Glance(text) if glance is None else glance
-    yield from find_facilities(text, glance)
-    yield from _names(text, glance)
+    index = TextIndex(text) if index is None else index
+    yield from find_facilities(text, index)
+    yield from _names(text, index)

@@ -29,7 +29,7 @@ from curate.deid.text.dates import find_dates, header_days
 from curate.deid.text.decide import State, Thresholds, name_spans, read, reasons
 from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
 from curate.deid.text.names import find_names
-from curate.deid.text.text_index import Glance
+from curate.deid.text.text_index import TextIndex
 from curate.deid.words.language import require_known_language, segments
 from curate.deid.words.lexicon import CODES
 from curate.deid.words.other_languages import decide_words
@@ -162,17 +162,17 @@ def first_look(
 ) -> Looked:
     """Everything that is found without the tagger; ``known`` takes in the names that a cue gave away."""
     folded, index = fold(text, PLACEHOLDER)
-    glance = Glance(folded)
+    text_index = TextIndex(folded)
     parts = _parts(text, index, rules)
     other = [(start, end) for start, end, code in parts if code in CODES]
-    names = [span for span in find_names(folded, glance) if not _inside(span, other)]
+    names = [span for span in find_names(folded, text_index) if not _inside(span, other)]
     known.update(dict.fromkeys(_cued(folded, names)))
     if known and not rules.vocabulary:
-        names += [(at, at + len(w), "NAME") for w in known if w in glance.words for at in glance.places(w)]
+        names += [(at, at + len(w), "NAME") for w in known if w in text_index.words for at in text_index.places(w)]
     accents = (
         () if text.isascii() else {i for i, at in enumerate(index[:-1]) if text[at].isalpha() and text[at] > "\x7f"}
     )
-    spans = _spans(glance, phi, shift, names, rules, other)
+    spans = _spans(text_index, phi, shift, names, rules, other)
     if has_wide(text):
         spans = sorted([*spans, *_wide_spans(text, phi, index)], key=_order)
     merged, states = _merged(spans), list[tuple[int, State]]()
@@ -183,7 +183,7 @@ def first_look(
             _taken(text, folded, merged),
             parts,
             archive,
-            _Asked(frozenset(known), accents, rules, why),
+            _Context(frozenset(known), accents, rules, why),
             states,
         )
         merged = _merged(sorted([*merged, *decided], key=_order)) if decided else merged
@@ -200,11 +200,11 @@ def _pass(
     gone: list[Gone] | None,
 ) -> str:
     """One look at everything; ``known`` takes in the names that a cue gave away."""
-    seen = first_look(text, phi, known, shift, rules, archive, why=gone is not None)
-    folded, index, merged = seen.folded, seen.index, seen.spans
+    draft = first_look(text, phi, known, shift, rules, archive, why=gone is not None)
+    folded, index, merged = draft.folded, draft.index, draft.spans
     if rules.vocabulary:
-        merged = _merged(_revised(seen, rules, gone, shifted=shift is not None))
-    merged = [*closed_class.without(folded, merged, seen.cued)]
+        merged = _merged(_revised(draft, rules, gone, shifted=shift is not None))
+    merged = [*closed_class.without(folded, merged, draft.cued)]
     out: list[str] = []
     at = 0
     for start, end, placeholder, by in merged:
@@ -221,7 +221,7 @@ def _pass(
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Context:
     """What the decision per word is told besides the text."""
 
     known: frozenset[str]
@@ -260,7 +260,7 @@ def _decided(
     taken: list[Span],
     parts: Sequence[tuple[int, int, str]],
     archive: frozenset[str],
-    asked: _Asked,
+    context: _Context,
     states: list[tuple[int, State]],
 ) -> list[Found]:
     """What the decision per word adds, each part of the text by its own language; it leaves alone what is covered.
@@ -277,44 +277,44 @@ def _decided(
                 Found(s + first, e + first, f"[{k}]", by) for s, e, k in decide_words(part, code, archive, inside)
             ]
             continue
-        accents = frozenset(i for i in range(len(part)) if i + first in asked.accents) if asked.accents else ()
-        state = read(part, archive, inside, asked.known, accents)
-        told = reasons(state) if asked.why else {}
-        for start, end, label in name_spans(state, Thresholds.from_one(asked.rules.name_threshold)):
-            said = [why for (s, e), why in told.items() if start <= s and e <= end]
+        accents = frozenset(i for i in range(len(part)) if i + first in context.accents) if context.accents else ()
+        state = read(part, archive, inside, context.known, accents)
+        explained = reasons(state) if context.why else {}
+        for start, end, label in name_spans(state, Thresholds.from_one(context.rules.name_threshold)):
+            because = [why for (s, e), why in explained.items() if start <= s and e <= end]
             acts = any(start <= state.words[i].start < end and state.words[i].likely == 1.0 for i in state.which)
-            by = "; ".join([tagger.ACTS if acts else "decision per word", *said])
+            by = "; ".join([tagger.ACTS if acts else "decision per word", *because])
             found.append(Found(start + first, end + first, f"[{label}]", by))
         states.append((first, state))
     return found
 
 
-def _revised(seen: Looked, rules: TextRules, gone: list[Gone] | None, *, shifted: bool) -> list[Found]:
+def _revised(draft: Looked, rules: TextRules, gone: list[Gone] | None, *, shifted: bool) -> list[Found]:
     """What the tagger makes of it, where the text is English; ``gone`` takes in which words it took back."""
-    tokens = tagger.read(seen.folded, seen.spans, seen.labels, seen.likely())
+    tokens = tagger.read(draft.folded, draft.spans, draft.labels, draft.likely())
     if not tokens.forms:
-        return seen.spans
+        return draft.spans
     chances = tagger.probabilities(tagger.embedded(tokens))
     limits = tagger.limits(rules.name_threshold / NAME_THRESHOLD, shifted=shifted)
-    found, back = tagger.revised(tokens, seen.spans, chances, limits)
+    found, back = tagger.revised(tokens, draft.spans, chances, limits)
     if gone is not None:
         for i in back:
             stays = Gone(tokens.forms[i], STAYS, f"{BY_TAGGER}; {tagger.reasons(tokens, i, '')}")
             gone += [stays] if stays not in gone else []
         found = [_with_reasons(one, tokens) if one.by == BY_TAGGER else one for one in found]
-    if not seen.other:
+    if not draft.other:
         return found
-    kept = [one for one in seen.spans if _inside(one[:3], seen.other)]
-    return sorted([*kept, *(one for one in found if not _inside(one[:3], seen.other))], key=_order)
+    kept = [one for one in draft.spans if _inside(one[:3], draft.other)]
+    return sorted([*kept, *(one for one in found if not _inside(one[:3], draft.other))], key=_order)
 
 
 def _with_reasons(one: Found, tokens: tagger.Tokens) -> Found:
-    said = [
+    because = [
         tagger.reasons(tokens, i, one.placeholder[1:-1])
         for i, start in enumerate(tokens.starts)
         if one.start <= start < one.end and tokens.forms[i][0].isalnum()
     ]
-    return one._replace(by="; ".join([BY_TAGGER, *said]))
+    return one._replace(by="; ".join([BY_TAGGER, *because]))
 
 
 def _barriers(folded: str) -> Iterator[int]:
@@ -347,7 +347,7 @@ def _clear(folded: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _spans(
-    glance: Glance,
+    text_index: TextIndex,
     phi: tuple[str, ...],
     shift: dt.timedelta | None,
     names: Sequence[Span],
@@ -355,26 +355,26 @@ def _spans(
     other: Sequence[tuple[int, int]],
 ) -> list[Found]:
     """The spans of all finders, sorted, overlapping; ``other``: where the text is in another language than English."""
-    folded = glance.text
+    folded = text_index.text
     # dates first: of two spans alike, the one that can be shifted is meant
-    days = find_dates(folded, header_days(phi), glance, day_first=bool(other))
+    days = find_dates(folded, header_days(phi), text_index, day_first=bool(other))
     found = [Found(s, e, _dated(day, shift), "date") for s, e, day in days]
     finders: list[tuple[str, Iterable[Span]]] = [
-        ("known value", phi_spans(folded, phi, glance)),
-        ("rule", _rule_spans(glance, rules, other)),
+        ("known value", phi_spans(folded, phi, text_index)),
+        ("rule", _rule_spans(text_index, rules, other)),
         ("name by its cue", names),
     ]
     if rules.vocabulary:
-        finders.append(("date without a day", find_vague(folded, glance)))
+        finders.append(("date without a day", find_vague(folded, text_index)))
     if rules.second_opinion == "presidio":
         finders.append(("Presidio", presidio_spans(folded)))
     found += [Found(s, e, f"[{label}]", by) for by, finder in finders for s, e, label in finder]
     return sorted((span for span in found if span.start < span.end), key=_order)
 
 
-def _rule_spans(glance: Glance, rules: TextRules, other: Sequence[tuple[int, int]]) -> Iterator[Span]:
+def _rule_spans(text_index: TextIndex, rules: TextRules, other: Sequence[tuple[int, int]]) -> Iterator[Span]:
     """The rules' spans; what is English in them (streets, initials) is not asked of another language's text."""
-    for span in find_spans(glance.text, glance, strict=rules.vocabulary):
+    for span in find_spans(text_index.text, text_index, strict=rules.vocabulary):
         if not (other and span[2] in _IN_ENGLISH and _inside(span, other)):
             yield span
 

@@ -30,6 +30,7 @@ from curate.deid.text import features
 from curate.deid.text.closed_class import BY_TAGGER, Found
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.text_index import is_shouted
+from curate.deid.word_lists import words
 from curate.deid.words import context_words as roles
 from curate.deid.words.vocabulary import Kind, kind
 
@@ -234,24 +235,24 @@ def _convolved(x: NDArray[np.float32], kernel: NDArray[np.float32], dilation: in
 
 
 _COUNTS = COUNTED | MEASURED
-_UNIT = roles.words(
+_UNIT = words(
     """
     mm cm cms % m ml cc mg g kg hu ms bpm mmhg mbq degrees mgy gy week weeks wks wk day days hour hours hrs
     year years yrs yr y yo month months km mph
     """
 )
 _OLD = 90  # years: from here on an age tells who
-_COUNTING = roles.words("one two three four five six seven eight nine ten first second third single")
-_OF_A_KIND = roles.words("hospital hospitals clinic clinics ward wards department")
-_EXAMS = roles.words("ct pa ca la mi sc x xray usg ultrasound scan scans lab labs")  # that states and houses have too
+_COUNTING = words("one two three four five six seven eight nine ten first second third single")
+_OF_A_KIND = words("hospital hospitals clinic clinics ward wards department")
+_EXAMS = words("ct pa ca la mi sc x xray usg ultrasound scan scans lab labs")  # that states and houses have too
 _NUMBERED = ("DATE", "PHONE", "ID", "AGE")
 _JOIN = re.compile(r"[^\w\n]{0,3}")
 ACTS = "decision per word (acts)"
 KEPT = ("known value", ACTS)  # what found a span that never comes back
 _PLACE = LABELS.index("ADDRESS")
 _LABEL = {name: number for number, name in enumerate(LABELS)} | {"FACILITY": _PLACE}
-_JOINTS = roles.words(", - & of and the de la on upon")  # inside a place's name
-_SAINTS = roles.words("st mt ft")  # before a full stop
+_JOINTS = words(", - & of and the de la on upon")  # inside a place's name
+_SAINTS = words("st mt ft")  # before a full stop
 
 
 def is_protected(tokens: Tokens, i: int, label: str, *, inside: bool = False) -> bool:

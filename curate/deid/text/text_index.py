@@ -1,4 +1,4 @@
-"""One look at a text for all who search it: its words and numbers, where they stand, and which rules they call for."""
+"""A text's words and numbers and where they stand, read once for all who search it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from string import ascii_lowercase, ascii_uppercase
 
 from curate.deid.known.roman import collapsed
 
+DIGIT = "0"  # the key of any digit
 _TOKENS = re.compile(r"[^\W_]+")
 # The same for ASCII in lower case: what is not of the word becomes a blank.
 _LETTERS = {i: chr(i) if chr(i).isalpha() else " " for i in range(128)}
@@ -18,16 +19,11 @@ _JOINTS = re.compile(
     r"(?<=[^\W_])(?:(?:-?[^\S\n]*\n\s*|[-\xa0'.])(?=[^\W_])"
     r"|(?<![^\W_][^\W_])(?P<spelled>[ .]{1,2})(?=[^\W_](?![^\W_])))"
 )
-# What lets which guards run, by number; filled as they are made (`curate.deid.patterns.prefilter`).
-FIRES: dict[str, list[int]] = {}
-CUES: set[str] = set()  # the keys of FIRES
-SIGNED: dict[str, list[int]] = {}
-SHAPED: dict[str, list[int]] = {}
+BY_KEY: dict[str, list[object]] = {"": []}  # what is to be looked for where a text holds a key; "": in every text
+OPEN_KEYS: set[str] = set()  # what rules look for that is no whole word (`curate.deid.patterns.first_keys`)
 _DIGITS, _PLAIN_DIGITS = re.compile(r"\d+"), re.compile(r"[0-9]+")
 _SMALL, _LARGE = ascii_lowercase.encode(), ascii_uppercase.encode()
 _SHOUTED = 9  # as many capitals for each small letter
-_NUMBERS, _PLAIN_NUMBERS = re.compile(r"\d[\d\s().,:+/-]*"), re.compile(r"[0-9][0-9 \t\n().,:+/-]*")
-_SHAPE = {i: "0" if chr(i).isdigit() else "" if chr(i).isspace() else chr(i) for i in range(128)}
 
 
 def is_shouted(text: str) -> bool:
@@ -38,8 +34,8 @@ def is_shouted(text: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Glance:
-    """What a folded text holds."""
+class TextIndex:
+    """A folded text's words and numbers, each read when it is first asked for."""
 
     text: str
 
@@ -132,21 +128,31 @@ class Glance:
         return self.text[self.tokens[i][1] : self.tokens[i + 1][0]]
 
     @cached_property
-    def fired(self) -> dict[int, list[str]]:
-        """The guards that let their rule run, by number, and which of their words are there."""
-        found: dict[int, list[str]] = {}
-        for word in CUES.intersection(self.words):
-            for number in FIRES[word]:
-                if number in found:
-                    found[number].append(word)
-                else:
-                    found[number] = [word]
-        for signs, text in ((SIGNED, self.text), (SHAPED, self.shapes)):
-            for sign, guards in signs.items() if text else ():
-                if sign in text:
-                    for number in guards:
-                        found.setdefault(number, [])
+    def present(self) -> frozenset[str]:
+        """The keys that the text holds: its words, and of `OPEN_KEYS` those that stand anywhere in it."""
+        lower, signs = self.lower, {f"{sign}*" for sign in set(self.lower)}
+        found = [key for key in OPEN_KEYS if (key in signs if len(key) == 2 else key[:-1] in lower)]
+        return self.words.union(found, [DIGIT] if self.digits else [])
+
+    @cached_property
+    def wanted(self) -> set[object]:
+        """Of what is in `BY_KEY` that for which the text holds a key."""
+        found = set(BY_KEY[""])
+        for key in self.present:
+            if key in BY_KEY:
+                found.update(BY_KEY[key])
         return found
+
+    def starts(self, keys: frozenset[str]) -> list[int]:
+        """Where any of ``keys`` begins, in order."""
+        if keys == {DIGIT}:
+            return self.digits
+        found = {at for word in keys & self.words for at in self.places(word)}
+        found.update(self.digits if DIGIT in keys else ())
+        for key in keys & OPEN_KEYS:
+            if key[:-1] in self.lower:
+                found.update(hit.start() for hit in re.finditer(re.escape(key[:-1]), self.lower))
+        return sorted(found)
 
     @cached_property
     def _places(self) -> dict[str, list[int]]:
@@ -164,30 +170,6 @@ class Glance:
             found.append(at)
             at = spread.find(alone, at + len(word) + 1)
         return found
-
-    @cached_property
-    def numbers(self) -> str:
-        """Its digits with what stands between them, one number a line."""
-        return "|".join((_PLAIN_NUMBERS if self.text.isascii() else _NUMBERS).findall(self.text))
-
-    @cached_property
-    def _counted(self) -> dict[int, bool]:
-        return {}
-
-    def counts(self, pattern: re.Pattern[str]) -> bool:
-        """Is ``pattern``, which some rules share, found in its numbers? Patterns live as long as the rules do."""
-        known = self._counted.get(id(pattern))
-        if known is None:
-            known = self._counted[id(pattern)] = pattern.search(self.numbers) is not None
-        return known
-
-    @cached_property
-    def shapes(self) -> str:
-        """The numbers without blanks, and 0 for every digit."""
-        numbers = self.numbers
-        if numbers.isascii():
-            return numbers.translate(_SHAPE)
-        return "".join("0" if c.isdecimal() else "" if c.isspace() else c for c in numbers)
 
     @cached_property
     def digits(self) -> list[int]:

@@ -45,7 +45,7 @@ class Word:
 def words_of(text: str, archive: frozenset[str], taken: Sequence[Span]) -> list[Word]:
     found: list[Word] = []
     add, next_taken, last = found.append, -1, len(taken)
-    begun, reached, label = 0, 0, ""
+    begins, reached, label = 0, 0, ""
     pieces = (_PLAIN_TOKEN if text.isascii() else _TOKEN).split(text)  # what stands between the tokens, and they
     ends = list(accumulate(map(len, pieces)))
     tokens = pieces[1::2]
@@ -54,18 +54,18 @@ def words_of(text: str, archive: frozenset[str], taken: Sequence[Span]) -> list[
     ):
         while reached <= start:
             next_taken += 1
-            begun, reached, label = taken[next_taken] if next_taken < last else _BEYOND
+            begins, reached, label = taken[next_taken] if next_taken < last else _BEYOND
         first = gap != " " and _breaks(gap)
         if first and found and gap in (".", ". ") and found[-1].text != BARRIER:
             first = _begins_behind(found[-1])
-        if begun < end:
+        if begins < end:
             add(Word(start, end, BARRIER, BARRIER, 0, first, label == "NAME", True, label == "NAME", False, label))
             continue
-        lower, what, settled, shape = look
+        lower, bits, settled, shape = look
         if shape == _ALPHA:
-            if archive and lower in archive and not what & Kind.NAME:
-                what, settled = what | Kind.KNOWN | Kind.CLINICAL, True
-            add(Word(start, end, token, lower, what, first, False, settled, False))
+            if archive and lower in archive and not bits & Kind.NAME:
+                bits, settled = bits | Kind.KNOWN | Kind.CLINICAL, True
+            add(Word(start, end, token, lower, bits, first, False, settled, False))
         elif shape == _DIGITS:
             known = is_code_known(text, start, end) or token.lower() in archive
             add(Word(start, end, token, "0", Kind.KNOWN, first, not known, True, False))
@@ -91,12 +91,12 @@ def _breaks(gap: str) -> bool:
 def _dotted(start: int, token: str, first: bool, archive: frozenset[str]) -> Iterator[Word]:
     """ "follow.The" and "1.No" are two words, with a sentence's end between them."""
     for piece in token.split("."):
-        lower, what, settled, shape = _look(piece)
+        lower, bits, settled, shape = _look(piece)
         if shape == _DIGITS:
-            what, settled = Kind.KNOWN, True
-        elif lower in archive and not what & Kind.NAME:
-            what, settled = what | Kind.KNOWN | Kind.CLINICAL, True
-        yield Word(start, start + len(piece), piece, lower, what, first, False, settled, False)
+            bits, settled = Kind.KNOWN, True
+        elif lower in archive and not bits & Kind.NAME:
+            bits, settled = bits | Kind.KNOWN | Kind.CLINICAL, True
+        yield Word(start, start + len(piece), piece, lower, bits, first, False, settled, False)
         start, first = start + len(piece) + 1, True
 
 
@@ -116,13 +116,13 @@ def _look(piece: str) -> tuple[str, int, bool, int]:
         return lower, Kind.KNOWN | Kind.CLINICAL, True, _ALPHA
     if lower.endswith("'s") and len(lower) > 3:
         lower = lower[:-2]
-    what = kind(lower)
-    if not what & Kind.KNOWN and "'" in lower and all(kind(p) & Kind.KNOWN for p in lower.split("'") if len(p) > 2):
-        what |= Kind.KNOWN
+    bits = kind(lower)
+    if not bits & Kind.KNOWN and "'" in lower and all(kind(p) & Kind.KNOWN for p in lower.split("'") if len(p) > 2):
+        bits |= Kind.KNOWN
     if len(piece) == 1:
-        return lower, what, (piece.isascii() and not piece.isupper()) or _is_letter_kept(piece), _ALPHA
-    plain = what & Kind.KNOWN and not what & (Kind.NAME | Kind.TOWN) and not piece.istitle()
-    return lower, what, bool(plain) or lower in roles.TITLES, _ALPHA
+        return lower, bits, (piece.isascii() and not piece.isupper()) or _is_letter_kept(piece), _ALPHA
+    plain = bits & Kind.KNOWN and not bits & (Kind.NAME | Kind.TOWN) and not piece.istitle()
+    return lower, bits, bool(plain) or lower in roles.TITLES, _ALPHA
 
 
 def _is_letter_kept(ch: str) -> bool:
@@ -192,7 +192,7 @@ _CODE_OF = re.compile(
     r"\b(?:cpt|hcpcs|icd|drg|loinc|snomed|ccs)(?:-?\d{1,2})?[ ]?(?:codes?)?[ :#]{1,2}\Z", re.IGNORECASE
 )
 _OF_A_CODE = 5  # digits of a procedure's code
-_MOST_DIGITS = 4  # digits that a number without any sign of meaning may have less than
+_MAX_DIGITS = 4  # digits that a number without any sign of meaning may have less than
 
 
 def is_code_known(text: str, start: int, end: int) -> bool:
@@ -208,7 +208,7 @@ def is_code_known(text: str, start: int, end: int) -> bool:
         return True
     if token.isdigit() or re.fullmatch(r"\d+\.\d+", token):
         whole = token.split(".")[0]
-        if len(whole) <= _MOST_DIGITS or (len(whole) <= _MOST_DIGITS + 2 and _UNIT_BEHIND.match(text, end)):
+        if len(whole) <= _MAX_DIGITS or (len(whole) <= _MAX_DIGITS + 2 and _UNIT_BEHIND.match(text, end)):
             beside = text[start - 1 : start] in "/.,:" and start > 0
             return (
                 bool(_UNIT_BEHIND.match(text, end))
@@ -221,4 +221,4 @@ def is_code_known(text: str, start: int, end: int) -> bool:
 
 
 def _piece(piece: str) -> bool:
-    return not piece or (piece.isdigit() and len(piece) < _MOST_DIGITS + 1) or _KNOWN_CODE.fullmatch(piece) is not None
+    return not piece or (piece.isdigit() and len(piece) < _MAX_DIGITS + 1) or _KNOWN_CODE.fullmatch(piece) is not None

@@ -22,16 +22,12 @@ from functools import cache, lru_cache
 
 from curate.deid.text.fold import fold_value
 from curate.deid.text.text_index import is_shouted
+from curate.deid.word_lists import word_sections, words
 from curate.deid.words.lexicon import CODES, LANGUAGES, NAMES_OF, frequent_words, lexicon, read_sections
-from curate.deid.words.vocabulary import Kind, kind, word_sections
+from curate.deid.words.vocabulary import Kind, kind
 from curate.errors import DropRecord
 from curate.memory import once
 from curate.record import Reason
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
 
 UNKNOWN = "unknown"  # the code of a language that is not cleaned
 _NAMES = NAMES_OF | {
@@ -100,7 +96,7 @@ _SURE = 8.0  # log-odds of a text of rare words up to which the lexicons are ask
 _OWN = 2.0  # what the words of a language itself have to add up to, beside what only speaks against English
 _FEWEST_STRANGE = 2
 _PIECE = 6  # words of a sentence that is judged by itself
-_FEWEST_UNKNOWN, _MOST_UNKNOWN = 2, 0.4  # words that no list has, and their share, from which a text is not readable
+_FEWEST_UNKNOWN, _MAX_UNKNOWN = 2, 0.4  # words that no list has, and their share, from which a text is not readable
 
 _WORD = re.compile(r"[^\W\d_]{2,}|[^\W\d_](?=['’])|\b[aeoyàéèóìù]\b", re.IGNORECASE)
 # Addresses; what another de-identifier took out; headings, of which the English ones say nothing: they are a form's.
@@ -111,13 +107,13 @@ _OTHERWISE = (
 )
 _NO_WORD, _NO_WORD_OR_ADDRESS = (re.compile(each, re.MULTILINE) for each in (_OTHERWISE, _ADDRESS + _OTHERWISE))
 _SENTENCE = re.compile(r"(?:(?<=[!?;])|(?<=[^.\s][^.\s]\.)|(?<=\d\.))\s+|\n+")
-_PARTICLES = _words(
+_PARTICLES = words(
     """
     de la del da das dos di van von der den du des le el al ter ten san santa saint dal della
     """
 )
 _TITLES = frozenset(["dr", "prof"])  # of every language
-_MOST_NON_LATIN = 0.2  # of the letters outside the Latin alphabet
+_MAX_NON_LATIN = 0.2  # of the letters outside the Latin alphabet
 _FEWEST_LETTERS = 4
 _FEWEST_IN_CELL, _FEWEST_LETTERS_IN_CELL = 10, 12
 _SCRIPTS = (("\u0370", "\u03ff", "Greek"), ("\u0400", "\u052f", "Cyrillic"), ("\u0590", "\u05ff", "Hebrew"),
@@ -189,7 +185,7 @@ def require_known_language(text: str, *, report: bool = True, languages: Iterabl
     """
     judged = report or len(text.split()) >= _FEWEST_IN_CELL or _script(text, _FEWEST_LETTERS_IN_CELL) is not None
     allowed = {NAMES_OF[code] for code in languages}
-    if judged and any(name not in allowed for name in _foreign(text)):
+    if judged and any(name not in allowed for name in _other_languages(text)):
         raise DropRecord(Reason.LANGUAGE)
 
 
@@ -204,7 +200,7 @@ def require_known_sections(report: str, sections: Iterable[str], languages: Iter
 def foreign_language(text: str) -> str | None:
     """The name of the language that ``text``, or a long sentence of it, is in, "unknown" where it is none of the list;
     None for English, and for a text too short to tell."""
-    return next(iter(_foreign(text)), None)
+    return next(iter(_other_languages(text)), None)
 
 
 def language_preview(texts: Iterable[str], languages: Iterable[str] = LANGUAGES) -> list[str]:
@@ -237,7 +233,7 @@ def _code_of(piece: _Piece, whole: str) -> str:
     return code if piece.english < _FEWEST_ENGLISH or own > -_LIKE_THE_TEXT else "en"
 
 
-def _foreign(text: str) -> list[str]:
+def _other_languages(text: str) -> list[str]:
     """Names of the languages beside English that the text as a whole, and its clear long sentences, are in."""
     script = _script(text)
     if script is not None:
@@ -288,7 +284,7 @@ def _read(text: str) -> tuple[tuple[_Piece, ...], str, float]:
         if odds > _FOREIGN:
             return tuple(pieces), (_by_lexicons(text) if bare else None) or UNKNOWN, odds
     words, unknown = sum(piece.words for piece in pieces), sum(piece.unknown for piece in pieces)
-    if bare and unknown >= _FEWEST_UNKNOWN and unknown > _MOST_UNKNOWN * words:
+    if bare and unknown >= _FEWEST_UNKNOWN and unknown > _MAX_UNKNOWN * words:
         return tuple(pieces), UNKNOWN, 0.0
     return tuple(pieces), "en", odds
 
@@ -374,24 +370,24 @@ def _votes(word: str) -> tuple[float | None, tuple[tuple[str, float], ...], bool
     it is a sign of English); None for a word that no list has, and for a name."""
     folded = fold_value(word)
     ranks = _ranks(folded)
-    what = kind(folded)
-    english = ranks.get("en", _FLOOR if what & Kind.NAME else _NOT_ENGLISH)
+    bits = kind(folded)
+    english = ranks.get("en", _FLOOR if bits & Kind.NAME else _NOT_ENGLISH)
     best = max((value for code, value in ranks.items() if code != "en"), default=_FLOOR)
-    if what & Kind.FUNCTION and english > best:
+    if bits & Kind.FUNCTION and english > best:
         english += _ENGLISH  # the, of, with: other languages' lists have them from English they quote
-    elif what & Kind.CLINICAL and not what & Kind.FUNCTION:
+    elif bits & Kind.CLINICAL and not bits & Kind.FUNCTION:
         english = max(english, best)  # Latin is everybody's
-    elif what & Kind.KNOWN:
+    elif bits & Kind.KNOWN:
         english = max(english, -10.0)
     if not ranks:
-        return (None if not what & (Kind.KNOWN | Kind.EPONYM) else -0.5), (), False
+        return (None if not bits & (Kind.KNOWN | Kind.EPONYM) else -0.5), (), False
     if not word.isascii() and best > _FLOOR:
         english = _NOT_ENGLISH  # no English word has an accent
     against = max(-_MOST, _FLOOR - english)
     more = tuple(
         (code, max(-_MOST, min(_MOST, value - english)) - against) for code, value in ranks.items() if code != "en"
     )
-    return against, more, bool(what & Kind.FUNCTION) and english > best - 1.0
+    return against, more, bool(bits & Kind.FUNCTION) and english > best - 1.0
 
 
 def _ranks(folded: str) -> dict[str, float]:
@@ -436,7 +432,7 @@ def _script(text: str, fewest: int = _FEWEST_LETTERS) -> str | None:
         return None
     letters = [c for c in text if c.isalpha()]
     beyond = [c for c in letters if c > "\u024f" and not "\u1e00" <= c <= "\u1eff"]
-    if len(beyond) < fewest or len(beyond) <= _MOST_NON_LATIN * len(letters):
+    if len(beyond) < fewest or len(beyond) <= _MAX_NON_LATIN * len(letters):
         return None
     names = Counter(name for c in beyond for first, last, name in _SCRIPTS if first <= c <= last)
     if names["Japanese"]:

@@ -9,20 +9,17 @@ it is Latin and Greek in all of them.
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import Any
 
 from curate.deid.text.fold import fold_value
-from curate.deid.word_lists import read_word_list
+from curate.deid.word_lists import read_word_list, word_sections
 from curate.deid.words.cognates import BEGINNINGS, is_cognate
 from curate.deid.words.stems import PREFIXES
 from curate.deid.words.vocabulary import Kind, is_given_name, is_surname, kind
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
 
 CODES = ("de", "es", "fr", "it", "nl", "pt")  # languages beside English that are cleaned
 LANGUAGES = ("en", *CODES)
@@ -43,62 +40,11 @@ MEDICAL_PARTS = re.compile(
     r"|torace|ie|ia|in"
     r"|ina|ine|il|aat|atie|acion|acao|azione|ation|ent|ing|ung|zion|zioni)(?:s|e|n|en|er|es|em)?$)"
 )
-_COMPOUNDING = frozenset(["de", "nl"])
-_JOINTS = {"de": ("", "s", "es", "n", "en", "er", "e", "o"), "nl": ("", "s", "e", "en", "o", "i")}
 _SHORTEST_PART, _LONGEST_NAMES = 4, 3
 _LONG_PART = 6  # letters of a word of a town's name that is a name by itself
-_ENDINGS = {
-    "de": ("es", "en", "em", "er", "e", "s", "n", "ern", "ische", "ischen", "ischer", "isches", "heit", "ung", "ungen"),
-    "es": ("s", "es", "mente", "a", "o", "as", "os", "ito", "ita"),
-    "fr": ("s", "e", "es", "x", "ment", "ale", "aux"),
-    "it": ("mente",),
-    "nl": ("s", "en", "e", "je", "jes", "tje", "er"),
-    "pt": ("s", "es", "mente", "a", "o", "as", "os"),
-}
-# What words of the closed class are inflected by.
-_CLOSED_ENDINGS = {
-    "de": ("e", "en", "er", "es", "em", "ere", "eren"), "es": ("s", "es", "a", "o", "as", "os", "mente"),
-    "fr": ("e", "s", "es", "ement", "ment"), "it": ("o", "a", "i", "e", "mente"), "nl": ("e", "er", "ere", "s"),
-    "pt": ("s", "es", "a", "o", "as", "os", "mente"),
-}  # fmt: skip
-# What a language derives words by, and what the word that they are derived from may end in.
-_DERIVED = {
-    "de": (r"(?:e[rnsm]?|ung|ungen|ungs|bar|bare[nrsm]?|los|lose[nrsm]?|ig|ige[nrsm]?|isch|ische[nrsm]?|lich"
-        r"|liche[nrsm]?|iert|ierte[nrsm]?|end|ende[nrsm]?)", ("", "e", "en", "ieren")),
-    "es": (r"(?:ad[oa]s?|id[oa]s?|ando|iendo|ar|er|ir|arse|cion|ciones|mient[oa]s?|ables?|ibles?|ic[oa]s?|ales?"
-        r"|os[oa]s?|mente|an|en|aron|ieron)", ("o", "a", "e", "ar", "er", "ir", "ado", "al")),
-    "fr": (r"(?:ees?|es?|er|ir|ant|antes?|ants?|ations?|ements?|ables?|ibles?|iques?|ales?|aux|euses?|eux|ment"
-        r"|ait|aient)", ("e", "er", "ir", "", "ation", "al", "ique")),
-    "it": (r"(?:at[oaie]|ut[oaie]|it[oaie]|ando|endo|are|ere|ire|azion[ei]|izion[ei]|ament[oi]|iment[oi]"
-        r"|abil[ei]|ibil[ei]|ic[oaie]|iche|al[ei]"
-        r"|os[oaie]|ano|ono|mente)", ("o", "a", "e", "are", "ere", "ire", "ato", "ale")),
-    "nl": (r"(?:ing|ingen|baar|bare|loos|loze|ig|ige|isch|ische|lijk|lijke|eerd|eerde|end|ende|en|de|den|te|ten"
-        r"|s)", ("", "e", "en", "eren")),
-    "pt": (r"(?:ad[oa]s?|id[oa]s?|ando|endo|indo|ar|er|ir|cao|coes|ment[oa]s?|avel|aveis|ivel|iveis|ic[oa]s?|al"
-        r"|ais|os[oa]s?|mente|am|em|aram)", ("o", "a", "e", "ar", "er", "ir", "ado", "al")),
-}  # fmt: skip
 _SHORTEST_STEM = 5
 _SHORTEST_MEDICINE = 7
-_OWN_PREFIXES = _words(
-    """
-    sotto sopra sovra oltre contro inter sobre entre sous sus entre outre unter ueber uber vor nach zwischen
-    innen aussen mit fern gegen voll teil rand haupt neben mittel ober hinter vorder onder boven over voor
-    achter tussen midden des re mal non pre hiper hipo iper ipo hyper hypo supra infra intra extra anti bi
-    co contra de dis endo hemi in micro macro mono multi neo para peri poli poly post pos pro pseudo retro
-    semi sub super trans tri ultra un uni ein an auf aus ab bei durch um ver zer be ent inmuno immuno histo
-    cito cyto zyto hemo hemato radio quimio chemo neuro cardio gastro hepato nefro nephro rino laringo
-    bronco cisto angio artro arthro osteo mio cerebro angor espleno vaso trombo linfo lympho pneumo neumo
-    """
-)
-# What surnames end in that are built of words: Hausmann, Steinbrecher.
-_SURNAME = {
-    "de": re.compile(
-        r".{3,}(?:mann|meier|meyer|maier|mayer|bauer|hofer|huber|berger|brecher|hauser|bacher|moser|gruber)"
-    ),
-    "nl": re.compile(
-        r".{3,}(?:stra|sma|inga|huis|man|mans|veld|sen|ema|kamp|horst|hoek|dijk|berg)|(?:van|ver|vander).{5,}"
-    ),
-}
+_PREFIXES = PREFIXES | word_sections("prefixes")["languages"]
 # What medicine's words end in and surnames do not.
 _MEDICAL_END = re.compile(
     r".{2,}(?:graf|graph|scop|skop|log|metr)(?:ic[oaie]s?|iche|iques?|isch(?:e[nrsm]?)?|ici)|.{4,}(?:itis"
@@ -110,14 +56,6 @@ _MEDICAL_END = re.compile(
     r"|stenose|estenosis|stenosi|gramm|grama|gramma|gram|logie|logia|logico|logisch|genese|genesis|patico"
     r"|patica)(?:s|n)?"
 )
-_AGENT_LINKS = {
-    "de": frozenset(["von", "durch", "an"]),
-    "es": frozenset(["por", "a"]),
-    "fr": frozenset(["par"]),
-    "it": frozenset(["da", "dal", "dalla", "presso"]),
-    "nl": frozenset(["door", "aan"]),
-    "pt": frozenset(["por", "pelo", "pela"]),
-}
 # Stems of medicines' international names (WHO, "The use of stems in the selection of INN"), as the languages end them.
 _MEDICINE = re.compile(
     r".{2,}(?:cilin|micin|mycin|floxacin|prazol|conazol|sartan|olol|dipin|statin|tinib|sidon|son|solon|olon"
@@ -133,7 +71,30 @@ _FREQUENT_NAME = Kind.NAME | Kind.FREQUENT
 
 
 @dataclass(frozen=True)
-class Lexicon:
+class Grammar:
+    """How a language builds words and writes what identifies; the file says what each is (`languages/grammar.toml`)."""
+
+    compounds: bool
+    capital_nouns: bool
+    two_surnames: bool
+    joints: list[str]
+    endings: list[str]
+    closed_endings: list[str]
+    bases: list[str]
+    agent_links: list[str]
+    derived: str
+    surnames: str
+    postal_codes: str
+    years: str
+    aged: str
+    old: str
+    at: str
+    on: str
+    toward: str
+
+
+@dataclass(frozen=True)
+class Lexicon(Grammar):
     """The words of the language ``code``; every set holds folded words in small letters.
 
     ``known``: general and medical words; ``closed``: what builds sentences and what a finding turns on (negations,
@@ -141,8 +102,7 @@ class Lexicon:
     ``stays``: of those, words that are surnames too and mean the thing; ``short``: abbreviations; ``titles`` and
     ``roles``: a name follows; ``particles``: inside a name; ``birth``, ``age``, ``street``, ``facility``, ``ids``,
     ``phone``: cues of a date of birth, an age, an address, a facility, a number, a telephone; ``acts``: what people
-    do, behind
-    a name; ``by``: what links a role to a name; ``days`` and ``months``.
+    do, behind a name; ``by``: what links a role to a name; ``days`` and ``months``.
     """
 
     code: str
@@ -172,8 +132,7 @@ class Lexicon:
 
     def is_name(self, word: str) -> bool:
         """True for a given name or surname of the lists, whatever else the word means."""
-        pattern = _SURNAME.get(self.code)
-        if pattern is not None and word not in self.medical and pattern.fullmatch(_narrow(word)):
+        if word not in self.medical and re.fullmatch(self.surnames, _without_umlauts(word)):
             return True
         return any(form in people() or kind(form) & _FREQUENT_NAME == _FREQUENT_NAME for form in _forms(word))
 
@@ -182,11 +141,6 @@ class Lexicon:
         return self.is_name(word) or any(
             form in towns() or is_surname(form) or is_given_name(form) for form in _forms(word)
         )
-
-    @property
-    def agent_links(self) -> frozenset[str]:
-        """What stands between a participle and who did it: "informado por", "befundet von"."""
-        return _AGENT_LINKS[self.code]
 
     def is_known(self, word: str) -> bool:
         """True for a word of the language or of medicine, inflected and compounded ones too."""
@@ -206,15 +160,13 @@ def read_sections(code: str) -> dict[str, frozenset[str]]:
 def lexicon(code: str) -> Lexicon:
     """The lexicon of one of `CODES`; read once a process (about 40 MB of a large one)."""
     hand = read_sections(code)
-    own = hand["closed"] | hand["medical"] | hand["short"] | hand["age"] | hand["facility"]
-    known = own | frozenset(_lines(f"words_{code}")) | hand["roles"] | hand["phone"] | hand["weekdays"] | hand["months"]
-    known |= hand["acts"] | hand["by"] | hand["id"]
+    general = "closed medical short age facility roles phone days months acts by ids"
+    known = frozenset(_lines(f"words_{code}")).union(*(hand[title] for title in general.split()))
+    hand["medical"] |= hand["stays"]
+    sets: dict[str, Any] = {name: hand[name] for name in Lexicon.__annotations__.keys() & hand.keys() - {"months"}}
+    raw = (files("curate.deid.words") / "data" / "languages" / "grammar.toml").read_text(encoding="utf-8")
     months = tuple(_sections(code)["months"])
-    return Lexicon(
-        code, known, hand["closed"], hand["medical"] | hand["stays"], hand["stays"], hand["short"], hand["titles"],
-        hand["degrees"], hand["roles"], hand["particles"], hand["birth"], hand["age"], hand["street"],
-        hand["facility"], hand["id"], hand["phone"], hand["acts"], hand["by"], hand["weekdays"], months,
-    )  # fmt: skip
+    return Lexicon(code=code, known=known, months=months, **sets, **tomllib.loads(raw)[code])
 
 
 @cache
@@ -268,7 +220,7 @@ def _sections(code: str) -> dict[str, list[str]]:
     return found
 
 
-def _narrow(word: str) -> str:
+def _without_umlauts(word: str) -> str:
     """The spelling in which words are kept: ue, ae and oe of an umlaut as u, a and o."""
     return word if len(word) < _LONGEST_NAMES else _UMLAUT.sub(lambda hit: hit[0][0], word)
 
@@ -277,8 +229,8 @@ _UMLAUT = re.compile(r"(?<![aeq])(?:ue|ae|oe)")
 
 
 def _forms(word: str) -> tuple[str, ...]:
-    narrow = _narrow(word)
-    return (word,) if narrow == word else (word, narrow)
+    plain = _without_umlauts(word)
+    return (word,) if plain == word else (word, plain)
 
 
 @lru_cache(maxsize=200_000)
@@ -289,7 +241,7 @@ def _is_known(code: str, word: str) -> bool:
             return True
         if (is_cognate(form) or _derived(form, lexical)) and not lexical.is_maybe_name(form):
             return True
-        if code in _COMPOUNDING and _compound(form, lexical, 3):
+        if lexical.compounds and _compound(form, lexical, 3):
             return True
         if _prefixed(form, lexical) or (_MEDICAL_END.fullmatch(form) and not lexical.is_name(form)):
             return True
@@ -299,7 +251,7 @@ def _is_known(code: str, word: str) -> bool:
 
 
 def _inflected(word: str, lexical: Lexicon) -> bool:
-    endings = _ENDINGS[lexical.code]
+    endings = lexical.endings
     return any(
         word.endswith(end) and len(word) - len(end) > _SHORTEST_PART and word[: -len(end)] in lexical.medical
         for end in endings
@@ -309,21 +261,14 @@ def _inflected(word: str, lexical: Lexicon) -> bool:
 def _is_closed_form(word: str, lexical: Lexicon) -> bool:
     return any(
         word.endswith(end) and len(word) - len(end) > _SHORTEST_PART and word[: -len(end)] in lexical.closed
-        for end in _CLOSED_ENDINGS[lexical.code]
+        for end in lexical.closed_endings
     )
 
 
 def _derived(word: str, lexical: Lexicon) -> bool:
     """True for a word that the language makes of a known one: refert|o, refert|ato."""
-    pattern, bases = _derivation(lexical.code)
-    hit = pattern.fullmatch(word)
-    return hit is not None and any(hit[1] + base in lexical.known for base in bases)
-
-
-@cache
-def _derivation(code: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
-    endings, bases = _DERIVED[code]
-    return re.compile(rf"(.{{{_SHORTEST_STEM},}}?){endings}"), bases
+    hit = re.fullmatch(rf"(.{{{_SHORTEST_STEM},}}?){lexical.derived}", word)
+    return hit is not None and any(hit[1] + base in lexical.known for base in lexical.bases)
 
 
 def _latin(word: str) -> bool:
@@ -338,7 +283,7 @@ def _prefixed(word: str, lexical: Lexicon) -> bool:
     for size in range(min(len(word) - 4, 11), 2, -1):
         rest = word[size:]
         if (
-            (word[:size] in PREFIXES or word[:size] in _OWN_PREFIXES)
+            word[:size] in _PREFIXES
             and len(rest) > _SHORTEST_PART
             and (rest in lexical.known or _inflected(rest, lexical))
         ):
@@ -376,9 +321,6 @@ def _medical_head(head: str, lexical: Lexicon) -> bool:
 
 
 def _stems(head: str, lexical: Lexicon) -> list[str]:
-    joints = _JOINTS[lexical.code]
+    joints = lexical.joints
     found = [head[: len(head) - len(j)] for j in joints if head.endswith(j) and len(head) - len(j) >= 3]
     return found + [stem + end for stem in found[:1] for end in ("e", "en")]
-
-
-__all__ = ["CODES", "LANGUAGES", "NAMES_OF", "Lexicon", "frequent_words", "is_given_name", "lexicon", "people"]

@@ -11,17 +11,12 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from curate.deid.word_lists import words
 from curate.deid.words.lexicon import Lexicon, lexicon, town_names
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 Span = tuple[int, int, str]
-GERMANIC = ("de", "nl")
 _UNIT = r"(?![\d.,]*[ ]?(?:mm|cm|ml|mg|kg|hu|%|x[ ]?\d|mhz|mgy|msv|kv|mas|ev)\b)"
-LINKS = _words(
+LINKS = words(
     """
     de la los las del della dello dell dei degli delle des du d l le les di da do dos das van von der den
     het ten ter op bij aan sur sous en e y et am an im zum zur dem zu sankt st san santa santo sao sainte
@@ -32,12 +27,12 @@ _RUN_WORD = re.compile(
     r"[ -]?(?:[ld]'[ ]?)?((?:[^\W\d_]|dr|st|ste|gen|prof|pte|sta|sto|av|bgm)\.(?=[ ]?[^\W\d_])|[^\W\d_][\w']*)",
     re.IGNORECASE,
 )
-_STREETS_ARE = _words(
+_STREETS_ARE = words(
     """
     oude alte alter alten lange nieuwe neue neuen neuer grosse kleine hoge korte obere untere
     """
 )
-_SAINTS = _words(
+_SAINTS = words(
     """
     san santa santo sao saint sainte sint st sankt villa senora
     """
@@ -54,67 +49,9 @@ _HOUSE = re.compile(
 _TOWN_TAIL = re.compile(
     r"[ ]?\([A-Z]{2}\)|[ ]?\([A-Z][\w' -]{2,30}\)|[ ]?[-/][ ]?[A-Z]{2}\b|[ ]cedex(?:[ ]\d{1,2})?", re.IGNORECASE
 )
-_CODES = {
-    "de": r"(?P<sure>(?:d|a|ch|l|fl)-[ ]?\d{4,5})|\d{5}|(?P<weak>\d{4})",
-    "es": r"(?P<sure>cp[ ]?\d{5})|\d{5}",
-    "fr": r"(?P<sure>(?:f|b|ch|l)-[ ]?\d{4,5})|\d{5}|(?P<weak>\d{4})",
-    "it": r"(?P<sure>(?:i|it|ch)-[ ]?\d{4,5})|\d{5}",
-    "nl": r"(?P<sure>\d{4}[ ]?[a-z]{2}|(?:b|nl)-[ ]?\d{4})|(?P<weak>\d{4})",
-    "pt": r"(?P<sure>\d{4}-\d{3}|\d{5}-\d{3}|\d{2}\.\d{3}-\d{3})",
-}
 _LANES = r"\b(?:am|an der|an den|im|in der|auf der|auf dem|zum|zur|unter den|aan de|aan het|op de)"
 _ADDRESS_ENDS = r"(?=[ ]*(?:[,;\n]|$|[ ](?:[a-z]{1,2}-)?\d{4,5}\b))"
-_YEARS = {
-    "de": r"(?:jahren?|j\.?(?=[,\s)]|$)|jaehrig\w*|jahrig\w*|lebensjahr\w*"
-    r"|lj\b)",
-    "es": r"(?:anos?\b|a\.?(?=[,;\s)]|$))",
-    "fr": r"ans?\b",
-    "it": r"(?:anni|aa?\.?(?=[,;\s)]|$))",
-    "nl": r"(?:jaar|jarige?|jr?\b)",
-    "pt": r"(?:anos?\b|a\.?(?=[,;\s)]|$))",
-}
-_AGED = {
-    "de": "im Alter von|alter",
-    "es": "de edad|edad(?: de)?",
-    "fr": "agee? de|age",
-    "it": "di anni|anni|eta|aa",
-    "nl": "leeftijd(?: van)?",
-    "pt": "idade(?: de)?|com idade de",
-}
-_OLD = {
-    "de": r"\w*neunzig(?:jaehrig|jahrig)?\w*"
-        r"|hundertjahrig\w*", "es": r"noventa(?:\s+y\s+\w+)?(?=\s+anos)|nonagenari[oa]",
-    "fr": r"quatre-vingt-(?:dix(?:-\w+)?|onze|douze|treize|quatorze|quinze|seize)|nonagenaire|centenaire",
-    "it": r"novant\w*|ultranovantenne|centenari[oa]", "nl": r"\w*negentig\w*|honderdjarige?",
-    "pt": r"noventa(?:\s+e\s+\w+)?(?=\s+anos)|nonagenari[oa]",
-}  # fmt: skip
-# The day's number, or the hour's, behind these.
-_AT = {
-    "de": "um|gegen|ab|bis|vor|nach",
-    "es": "las|a las|sobre las|hora",
-    "fr": "a|vers|avant|apres|heure",
-    "nl": "om|rond|tegen|tijd",
-    "it": "alle|ore|alle ore|dalle|verso le|ora",
-    "pt": "as|pelas|cerca das|hora|das",
-}
-_ON = {
-    "de": "am|vom|seit|bis|ab|den|zum|und",
-    "es": "el|del|dia|desde|hasta|al",
-    "fr": "le|du|au|depuis",
-    "nl": "op|van|vanaf|tot|d\\.d\\.|dd",
-    "it": "il|del|dal|al|in data",
-    "pt": "em|dia|no dia|de|desde|ate|a",
-}
-# A town follows these.
-_TOWARD = {
-    "de": "in|aus|nach|bei|von|zu|ab|bad",
-    "es": "en|de|desde|a",
-    "fr": "a|de|d'|pres de|en",
-    "it": "a|di|da|ad|presso",
-    "nl": "te|in|uit|van|naar|bij",
-    "pt": "em|de|do|da|no|na",
-}
-_MOST_WORDS, _SHORTEST_TOWN = 5, 4
+_MAX_WORDS, _SHORTEST_TOWN = 5, 4
 _SHORT_MONTHS = (
     "jan|ene|gen|feb|fev|fevr|mar|mrt|maa|apr|avr|abr|mai|mag|mei|may|jun|juin|giu|jul|juil|lug|aug"
     "|ago|aou|aout|sep|sept|set|okt|oct|out|ott|nov|dez|dec|dic|mae"
@@ -179,7 +116,7 @@ def _towns(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
     names, at = town_names(), 0
     while at < len(words):
         size = next(
-            (n for n in range(min(_MOST_WORDS, len(words) - at), 0, -1) if _is_town(text, words[at : at + n], names)), 0
+            (n for n in range(min(_MAX_WORDS, len(words) - at), 0, -1) if _is_town(text, words[at : at + n], names)), 0
         )
         if (
             size
@@ -200,10 +137,10 @@ def _stands_as_town(text: str, word: re.Match[str], lexical: Lexicon, level: boo
     if low in lexical.medical or low in lexical.closed or low in lexical.short:
         return False
     ahead, behind = text[max(0, word.start() - 12) : word.start()], text[word.end() : word.end() + 2]
-    led = re.search(rf"(?<!\w)(?:{_TOWARD[lexical.code]})[ ]$", ahead, re.IGNORECASE) is not None
+    led = re.search(rf"(?<!\w)(?:{lexical.toward})[ ]$", ahead, re.IGNORECASE) is not None
     apart = ahead.endswith(", ") and re.match(r"[,.;\n)]|$", behind) is not None
     if level:
-        strange = lexical.code in GERMANIC or low not in lexical.known
+        strange = lexical.compounds or low not in lexical.known
         return (led or apart) and strange and re.match(r"[ ]?[,.;:\n)]|$", behind) is not None
     return led or apart
 
@@ -249,7 +186,7 @@ def run_end(text: str, at: int, lexical: Lexicon, *, level: bool, most: int, any
 
 
 def _streets(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
-    if lexical.code in GERMANIC:
+    if lexical.compounds:
         for hit in _germanic_street(lexical.code).finditer(text):
             start = hit.start()
             before = re.search(r"(?:(?<=\s)|(?<=^))(?:[\w.'-]+[ ]){1,2}$", text[max(0, start - 30) : start])
@@ -312,11 +249,11 @@ def _places(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
             continue
         if not sure and level and not apart:
             continue
-        most = 2 if lexical.code == "de" else 4
+        most = 2 if lexical.capital_nouns else 4
         end = run_end(text, hit.end(), lexical, level=level, most=most, any_word=True)
         if end == hit.end() and not sure:
             continue
-        if lexical.code == "de" and not level:
+        if lexical.capital_nouns and not level:
             end = _german_town(text, hit.end(), end, lexical)
         tail = _TOWN_TAIL.match(text, end)
         road = None if level else _ROAD_BEFORE.search(text, max(0, hit.start() - 60), hit.start())
@@ -356,7 +293,7 @@ def _german_town(text: str, start: int, end: int, lexical: Lexicon) -> int:
 
 @cache
 def _code(code: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w.,/-])(?:{_CODES[code]})(?!\w)(?:[ ]+|(?=[,\n.;]|$))", re.IGNORECASE)
+    return re.compile(rf"(?<![\w.,/-])(?:{lexicon(code).postal_codes})(?!\w)(?:[ ]+|(?=[,\n.;]|$))", re.IGNORECASE)
 
 
 _ADJECTIVES = (
@@ -369,7 +306,7 @@ _ADJECTIVES = (
 def _facilities(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
     for hit in _facility(lexical.code).finditer(text):
         end = run_end(text, hit.end(), lexical, level=level, most=3)
-        if lexical.code == "de" and not level and end > hit.end():
+        if lexical.capital_nouns and not level and end > hit.end():
             first = re.match(r"[ -]*(?:[\"]|in[ ]|am[ ])?([^\W\d_]+)", text[hit.end() : end])
             low = first[1].lower() if first else ""
             if low not in LINKS and lexical.is_known(low) and not lexical.is_maybe_name(low):
@@ -383,7 +320,7 @@ def _facilities(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
 @cache
 def _facility(code: str) -> re.Pattern[str]:
     kinds = any_of(lexicon(code).facility)
-    own = r"(?P<own>(?:(?:st|sankt|sint|st\.)[ .-]{1,2})?[\w'.-]*?)" if code in GERMANIC else r"(?P<own>)"
+    own = r"(?P<own>(?:(?:st|sankt|sint|st\.)[ .-]{1,2})?[\w'.-]*?)" if lexicon(code).compounds else r"(?P<own>)"
     return re.compile(
         rf"(?<![\w'-]){own}(?P<kind>(?:{kinds})(?:[ ]{_ADJECTIVES})*)(?:[ ](?:\"|n\.?[ ]?s(?:ra)?\.?[ ])|(?=["
         rf" \n,.;:)-]|$))",
@@ -407,16 +344,16 @@ def _patterns(code: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
         ("ID", rf"(?<!\w){number}[ ](?:d[eiao]l?[ ])?(?:[a-z]+\.?[ ]?){{1,3}}[ .:#=]+{_VALUE}"),
         ("PHONE", rf"\b(?:{phone})\b\.?[ ]?(?:n[or.]{{0,2}})?[ .:]*(\(?\+?\d[\d ()./-]{{1,20}}\d)"),
         *(("PHONE", shape) for shape in _PHONES),
-        ("AGE", rf"(?<![\w.,])(?:9\d|1[0-4]\d)(?=[ -]{{0,2}}{_YEARS[code]})"),
-        ("AGE", rf"\b(?:{_AGED[code]})[ :]{{1,3}}(9\d|1[0-4]\d)\b{_UNIT}"),
-        ("AGE", rf"\b(?:{_OLD[code]})\b"),
+        ("AGE", rf"(?<![\w.,])(?:9\d|1[0-4]\d)(?=[ -]{{0,2}}{lexical.years})"),
+        ("AGE", rf"\b(?:{lexical.aged})[ :]{{1,3}}(9\d|1[0-4]\d)\b{_UNIT}"),
+        ("AGE", rf"\b(?:{lexical.old})\b"),
         ("DATE", rf"\b(?:{day}(?:[o.]|er)?[ ](?:de[ ])?)?(?:{months})(?:[ ](?:de[ ]|del[ ])?(?:19|20)\d\d)?\b"),
         ("DATE", rf"\b{day}(?:[o.]|er)?[ ](?:de[ ])?(?:{_SHORT_MONTHS})\b\.?(?:[ ](?:de[ ]|del[ ])?(?:19|20)\d\d)?"),
         ("DATE", rf"(?<![\w.,/-]){day}\.(?:0[1-9]|1[0-2])\.(?![\w]|[ ]?(?:19|20)\d\d)"),
-        ("DATE", rf"\b(?:{_ON[code]})[ ]{{1,2}}({day}(?:[/-](?:0?[1-9]|1[0-2])|\.(?:0?[1-9]"
+        ("DATE", rf"\b(?:{lexical.on})[ ]{{1,2}}({day}(?:[/-](?:0?[1-9]|1[0-2])|\.(?:0?[1-9]"
             rf"|1[0-2])\.))(?![\w/-]|[.,]\d){_UNIT}"),
         ("DATE", rf"\b(?:{days})s?\b"),
-        ("TIME", rf"\b(?:{_AT[code]})[ ]{{1,2}}({_HOUR}[.:h][0-5]\d)(?![\d/-]|[.,]\d){_UNIT}"),
+        ("TIME", rf"\b(?:{lexical.at})[ ]{{1,2}}({_HOUR}[.:h][0-5]\d)(?![\d/-]|[.,]\d){_UNIT}"),
         ("TIME", rf"(?<![\w.,:/-]){_HOUR}(?:[.:][0-5]\d)?[ ]?(?:uhr|uur|hs?|hrs|horas?|heures?|ore)\b(?:["
             rf" ]?[0-5]\d\b)?"),
         ("TIME", r"(?<![\w.,:/-])(?:[01]\d|2[0-3])[.][0-5]\d(?=\s*(?:$|\n|[.),;](?:\s|$)))"),

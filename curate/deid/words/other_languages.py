@@ -17,14 +17,10 @@ from functools import cache, lru_cache
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.text_index import is_shouted
 from curate.deid.text.tokens import is_code_known
+from curate.deid.word_lists import words
 from curate.deid.words.lexicon import Lexicon, lexicon
 from curate.deid.words.other_cues import Span, cued_spans
-from curate.deid.words.vocabulary import Kind, kind
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
+from curate.deid.words.vocabulary import Kind, kind, one_letter_away
 
 _TOKEN = re.compile(rf"{BARRIER}|[^\W_]+")
 _SENTENCE_END = re.compile(r"[.!?:;\n()\[\]*=<>|\t/]|(?:^|\s)-(?:\s|$)")
@@ -36,23 +32,22 @@ _ROMAN = re.compile(r"x{0,2}(?:ix|iv|v?i{1,3}|v|x)[a-d]?", re.IGNORECASE)
 _ELIDED = frozenset("l d s c n m j t qu un dell all nell sull dall quell jusqu lorsqu".split())  # noqa: SIM905
 _SHORTEST_MISSPELT = 6
 _SHORTEST_REPEATED = 4  # letters of a name that is sought elsewhere in its text
-_MOST_TITLED, _MOST_LED = 5, 4  # words of a name behind a title, behind a role
+_MAX_TITLED, _MAX_LED = 5, 4  # words of a name behind a title, behind a role
 _BESIDE = re.compile(r"[ ]{1,2}|[.][ ]?|,[ ]|[-']")
-_DENIALS = _words(
+_DENIALS = words(
     """
     kein keine keinen ohne nicht no sin pas sans aucun aucune sem nao nenhum nenhuma geen niet zonder non
     senza nessun nessuna
     """
 )
-_TWO = ("es", "pt")  # languages whose people have two surnames
-_PLURAL = _words(
+_PLURAL = words(
     """
     sigg drs dres drs dras sres messieurs mesdames mm herren profs
     """
 )
 _AND = frozenset(["und", "e", "y", "et", "en", "ed"])
 # An eponym stays beside these, before a grade, or where English always has it as one.
-_OF_EPONYMS = _words(
+_OF_EPONYMS = words(
     """
     typ type tipo grad grade grado graad stadium stade stadio estadio estadio morbus maladie enfermedad
     malattia ziekte doenca syndrom syndrome sindrome zeichen signe signo segno sinal teken klassifikation
@@ -89,19 +84,19 @@ def decide_words(text: str, code: str, archive: frozenset[str] = frozenset(), ta
     level = is_shouted(text) or re.search(r"[A-Z][a-z]", text) is None
     cued = list(cued_spans(text, lexical, level=level))
     words = _tokens(text, lexical, archive)
-    gone = [(s, e) for s, e, _ in (*taken, *cued)]
+    masked = [(s, e) for s, e, _ in (*taken, *cued)]
     named = [(s, e) for s, e, label in taken if label == "NAME"]
     for word in words:
-        if any(s < word.end and word.start < e for s, e in gone):
+        if any(s < word.end and word.start < e for s, e in masked):
             word.masked = word.known = True
             word.cued = any(s < word.end and word.start < e for s, e in named)
     _behind_cues(words, lexical, level)
     _repeat(words, lexical, level)
     for i, word in enumerate(words):
         if not word.masked:
-            word.masked = _goes(words, i, lexical, level)
-    _spread(words, lexical, level)
-    return sorted([*cued, *_runs(words, gone)])
+            word.masked = _should_mask(words, i, lexical, level)
+    _expand_names(words, lexical, level)
+    return sorted([*cued, *_runs(words, masked)])
 
 
 def _tokens(text: str, lexical: Lexicon, archive: frozenset[str]) -> list[_Word]:
@@ -191,7 +186,7 @@ def _is_initial_title(words: list[_Word], i: int, level: bool) -> bool:
 def _taken(words: list[_Word], at: int, lexical: Lexicon, level: bool, titled: bool) -> int:
     """Where the name ends whose first word may be at ``at``."""
     end = at
-    most = _MOST_TITLED if titled else _MOST_LED
+    most = _MAX_TITLED if titled else _MAX_LED
     while end < len(words) and end - at < most + 2 and _continues(words, end, at, lexical, level, titled):
         end += 1
     while end > at and words[end - 1].low in lexical.particles and (words[end - 1].text.islower() or level):
@@ -220,15 +215,15 @@ def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: boo
         return _follows_particle(after, lexical, level)
     if word.closed or word.low in lexical.acts or word.low in _DENIALS:
         ends = after is None or after.gap != " " or (after.maybe and not after.closed) or after.low in lexical.acts
-        told = titled or (":" in word.gap and ends)
-        return _is_closed_name(word, lexical, level, first=i == at, titled=told, ends=ends)
+        announced = titled or (":" in word.gap and ends)
+        return _is_closed_name(word, lexical, level, first=i == at, titled=announced, ends=ends)
     if word.low in lexical.roles and i > at:
         return False
     if not level and not word.text[0].isupper():
         return False
     named = word.maybe or not word.known
     if word.gap.startswith(","):
-        return named and word.low not in lexical.medical and not (level and lexical.code == "de" and not word.name)
+        return named and word.low not in lexical.medical and not (level and lexical.capital_nouns and not word.name)
     if word.gap == "-":
         return True
     medical = lexical.is_medical(word.low)
@@ -236,27 +231,34 @@ def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: boo
         before_name = (
             after is not None and after.gap in (" ", ", ") and (after.maybe or not after.known) and not after.closed
         )
-        told = titled or (
+        announced = titled or (
             ":" in word.gap
             and (not medical or (word.maybe and (before_name or (after is None or after.gap not in (" ", "-")))))
         )
-        return told or (named and not medical) or _is_pair(words, i, lexical, level)
+        return announced or (named and not medical) or _is_pair(words, i, lexical, level)
     if i > at and before.low in lexical.particles:
         return True
-    if i > at and word.gap == " " and not level and lexical.code != "de" and word.text.istitle() and not word.first:
+    if (
+        i > at
+        and word.gap == " "
+        and not level
+        and not lexical.capital_nouns
+        and word.text.istitle()
+        and not word.first
+    ):
         return True  # no word of a sentence has a capital there
     last = after is None or after.gap != " "
     if level and titled and at < i <= at + 2 and word.gap == " " and last:
         return True
     led = last or (after is not None and (after.closed or after.low in lexical.acts))
-    if level and i == at + 2 and word.gap == " " and led and not lexical.is_medical(word.low) and lexical.code in _TWO:
+    if level and i == at + 2 and word.gap == " " and led and not lexical.is_medical(word.low) and lexical.two_surnames:
         return True
     somebody = titled or words[at].name or not words[at].known
     if (i == at + 1 and somebody and not medical) or (i <= at + 2 and word.maybe):
         return True  # given name and surname, or two surnames
     if level:
         return named and not medical
-    return named or (lexical.code != "de" and not word.first and word.low not in lexical.medical)
+    return named or (not lexical.capital_nouns and not word.first and word.low not in lexical.medical)
 
 
 def _is_closed_name(word: _Word, lexical: Lexicon, level: bool, *, first: bool, titled: bool, ends: bool) -> bool:
@@ -281,7 +283,7 @@ def _follows_particle(after: _Word, lexical: Lexicon, level: bool) -> bool:
 def _is_pair(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> bool:
     """Two words with capitals behind a role, one of them a name: given name and surname."""
     after = words[i + 1] if i + 1 < len(words) else None
-    if after is None or after.gap not in (" ", ", ", "-") or lexical.is_medical(words[i].low) or lexical.code == "de":
+    if after is None or after.gap not in (" ", ", ", "-") or lexical.is_medical(words[i].low) or lexical.capital_nouns:
         return False
     return (after.text[0].isupper() or level) and (after.maybe or not after.known) and not after.closed
 
@@ -299,10 +301,10 @@ def _repeat(words: list[_Word], lexical: Lexicon, level: bool) -> None:
     for word in words:
         if word.low in called and not word.masked and not word.closed and (word.text[0].isupper() or level):
             plain = lexical.is_medical(word.low) or (word.known and not word.maybe)
-            word.masked = word.cued = not plain or (not word.first and not level and lexical.code != "de")
+            word.masked = word.cued = not plain or (not word.first and not level and not lexical.capital_nouns)
 
 
-def _goes(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> bool:
+def _should_mask(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> bool:
     word = words[i]
     if not word.known:
         stays = _misspelt(word, lexical) or _is_eponym(words, i) or _is_combined(words, i)
@@ -347,39 +349,23 @@ def _misspelt(word: _Word, lexical: Lexicon) -> bool:
     """One letter away from a word of reports, and not written as a name is."""
     if len(word.text) < _SHORTEST_MISSPELT or word.maybe:
         return False
-    if word.text.istitle() and not word.first and lexical.code != "de":
+    if word.text.istitle() and not word.first and not lexical.capital_nouns:
         return False
     return is_near(word.low, lexical.code)
 
 
 @lru_cache(maxsize=50_000)
 def is_near(word: str, code: str) -> bool:
-    """True if ``word`` is one letter more, less, other or exchanged than a word of reports in the language ``code``."""
-    near = _deletions(code)
-    cuts = {word, *(word[:i] + word[i + 1 :] for i in range(len(word)))}
-    return any(_distance_one(word, whole) for cut in cuts for whole in near.get(cut, ()))
+    """True if ``word`` is `one_letter_away` from a word of reports in the language ``code``."""
+    return one_letter_away(word, _long_words(code))
 
 
 @cache
-def _deletions(code: str) -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {}
-    for whole in sorted(lexicon(code).medical):
-        if len(whole) >= _SHORTEST_MISSPELT:
-            for cut in {whole, *(whole[:i] + whole[i + 1 :] for i in range(len(whole)))}:
-                found.setdefault(cut, []).append(whole)
-    return {cut: tuple(wholes) for cut, wholes in found.items()}
+def _long_words(code: str) -> frozenset[str]:
+    return frozenset(word for word in lexicon(code).medical if len(word) >= _SHORTEST_MISSPELT)
 
 
-def _distance_one(a: str, b: str) -> bool:
-    if abs(len(a) - len(b)) > 1:
-        return False
-    head = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    rest, other = a[head:], b[head:]
-    exchanged = rest[:2] == other[:2][::-1] and rest[2:] == other[2:]
-    return exchanged or rest[1:] == other[1:] or rest[1:] == other or rest == other[1:]
-
-
-def _spread(words: list[_Word], lexical: Lexicon, level: bool) -> None:
+def _expand_names(words: list[_Word], lexical: Lexicon, level: bool) -> None:
     """A name's neighbours that are names as well, and initials, go with it."""
     for i, word in enumerate(words):
         if _is_person(word):
@@ -442,15 +428,17 @@ def _is_drawn(words: list[_Word], i: int, gap: str, lexical: Lexicon, level: boo
     capital = word.text[0].isupper() or level
     plain = word.low in lexical.medical or word.low in lexical.short
     ended = level and word.maybe and gap == " " and after != " "
-    told = ended or (not level and lexical.code != "de" and gap == " " and not word.first and word.text.istitle())
-    if not capital or (plain and not told):
+    announced = ended or (
+        not level and not lexical.capital_nouns and gap == " " and not word.first and word.text.istitle()
+    )
+    if not capital or (plain and not announced):
         return False
     if level:
         return ended or word.name or (gap == " " and after != " " and not lexical.is_medical(word.low))
-    return word.maybe if lexical.code == "de" or gap.startswith(",") else word.maybe or (not word.first and gap == " ")
+    return word.maybe if lexical.capital_nouns or gap.startswith(",") else word.maybe or (not word.first and gap == " ")
 
 
-def _runs(words: list[_Word], gone: Sequence[tuple[int, int]]) -> Iterator[Span]:
+def _runs(words: list[_Word], masked: Sequence[tuple[int, int]]) -> Iterator[Span]:
     for word in words:
-        if word.masked and word.text != BARRIER and not any(s <= word.start and word.end <= e for s, e in gone):
+        if word.masked and word.text != BARRIER and not any(s <= word.start and word.end <= e for s, e in masked):
             yield word.start, word.end, "NAME" if word.text.isalpha() else "ID"

@@ -51,10 +51,10 @@ class WordCount:
     def add(self, reports: Iterable[tuple[str, str]], names: Iterable[str]) -> WordCount:
         """``reports``: (patient, raw text), ``names``: identifying values."""
         self.called.update(w for value in names for w in name_words(value))
-        told: dict[str, set[str]] = {}  # a text that many reports repeat is read once
+        writers_of: dict[str, set[str]] = {}  # a text that many reports repeat is read once
         for patient, text in reports:
-            told.setdefault(text, set()).add(patient)
-        for text, whose in told.items():
+            writers_of.setdefault(text, set()).add(patient)
+        for text, whose in writers_of.items():
             self.called.update(called_words(text))
             for word in rare_words(text):
                 self.count(word, whose)
@@ -62,13 +62,13 @@ class WordCount:
 
     def count(self, word: str, whose: Iterable[str]) -> None:
         """The word was written by these patients, too."""
-        seen = self.patients.setdefault(word, set())
-        if len(seen) < self.k:
-            seen.update(whose)
+        writers = self.patients.setdefault(word, set())
+        if len(writers) < self.k:
+            writers.update(whose)
 
     def shared(self) -> frozenset[str]:
         """The words that at least ``k`` patients share and that name no one."""
-        return frozenset(w for w, seen in self.patients.items() if len(seen) >= self.k and w not in self.called)
+        return frozenset(w for w, writers in self.patients.items() if len(writers) >= self.k and w not in self.called)
 
 
 def shared_words(reports: Iterable[tuple[str, str]], names: Iterable[str], k: int) -> frozenset[str]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
-from importlib.resources import files
+from string import ascii_lowercase
 from typing import Final
 
 from curate.deid.text.fold import fold_value
-from curate.deid.word_lists import read_word_list
+from curate.deid.word_lists import read_word_list, word_sections
 from curate.deid.words.stems import PREFIXES, stems
 from curate.deid.words.technical import technical_words
 
@@ -40,20 +40,6 @@ class Kind:
 @cache
 def _list(name: str) -> tuple[str, ...]:
     return tuple(read_word_list("words/data", name))
-
-
-@cache
-def word_sections(name: str) -> dict[str, frozenset[str]]:
-    """ "## title" and the words under it, of a list in plain text: "radiology", "eponyms", "places", "foreign"."""
-    found: dict[str, list[str]] = {}
-    title = ""
-    text = (files("curate.deid.words") / "data" / f"{name}.txt").read_text(encoding="utf-8")
-    for line in text.splitlines():
-        if line.startswith("## "):
-            title = line[3:].strip()
-        elif not line.startswith("#"):
-            found.setdefault(title, []).extend(line.split())
-    return {key: frozenset(words) for key, words in found.items()}
 
 
 @cache
@@ -130,19 +116,20 @@ def english_rank(word: str) -> int | None:
     return _frequent().get(word)
 
 
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _SHORTEST_MISSPELT = 5  # letters; shorter words have neighbours everywhere
 
 
 @lru_cache(maxsize=50_000)
 def is_near_medical(word: str) -> bool:
-    """True for a word that one letter more, less or other, or two in the other order, make a word of medicine."""
-    if len(word) < _SHORTEST_MISSPELT or not word.isascii():
-        return False
-    known = _medical()
+    """True for a word that is `one_letter_away` from a word of medicine."""
+    return len(word) >= _SHORTEST_MISSPELT and word.isascii() and one_letter_away(word, _medical())
+
+
+def one_letter_away(word: str, known: frozenset[str]) -> bool:
+    """Does one letter more, less or other, or two in the other order, make a folded ``word`` one of ``known``?"""
     cuts = [(word[:i], word[i:]) for i in range(len(word) + 1)]
     shorter = [near for a, b in cuts if b for near in (a + b[1:], a + b[1:2] + b[:1] + b[2:])]
-    longer = [near for a, b in cuts for c in _ALPHABET for near in (a + c + b, a + c + b[1:])]
+    longer = [near for a, b in cuts for c in ascii_lowercase for near in (a + c + b, a + c + b[1:])]
     return not (known.isdisjoint(shorter) and known.isdisjoint(longer))
 
 

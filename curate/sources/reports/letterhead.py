@@ -18,7 +18,8 @@ from importlib.resources import files
 
 from curate.deid.text.fold import fold_value
 from curate.deid.text.text_index import is_shouted
-from curate.deid.words.vocabulary import Kind, kind, word_sections
+from curate.deid.word_lists import word_sections
+from curate.deid.words.vocabulary import Kind, kind
 from curate.sources.reports.section import parse_sections
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PLACEHOLDER, TextRules
 from curate.deid.text.scrub import scrub
+from curate.deid.word_lists import word_sections
 from curate.deid.words import context_words as roles
-from curate.deid.words.vocabulary import word_sections
 
 PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")
 MASK = TextRules(dates="mask")

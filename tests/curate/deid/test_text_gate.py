@@ -12,14 +12,27 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from curate.deid.patterns import days, facilities, rules, seasons
+from curate.deid.patterns import (
+    addresses,
+    ages,
+    clock,
+    contacts,
+    days,
+    facilities,
+    initials,
+    numbers,
+    seasons,
+    wards,
+)
+from curate.deid.patterns.first_keys import first_and_required
+from curate.deid.patterns.prefilter import Rule
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PLACEHOLDER, TextRules
 from curate.deid.text import dates, names
 from curate.deid.text.decide import Thresholds, name_spans, read
 from curate.deid.text.fold import fold
 from curate.deid.text.scrub import scrub
-from curate.deid.text.text_index import Glance
+from curate.deid.text.text_index import DIGIT, TextIndex
 from curate.deid.words.vocabulary import is_general, is_given_name, is_medical, is_surname, unusual_words
 from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
@@ -154,21 +167,10 @@ def test_the_vocabulary():
     assert found == ["veriphy", "zyxol"]
 
 
-def _guarded():
-    told = (
-        names._TITLE,
-        names._SIGNED,
-        names._BY,
-        names._FIELD,
-        names._USER,
-        names._SHOUTED,
-        names._TOLD,
-        names._DEGREE,
-    )
-    places = (facilities._FIRM, facilities._HEAD, facilities._SAINT)
-    found = (*dates._DATES, *days.RULES, dates._BIRTH)
-    for rule in (*rules.RULES, *rules.STRICT_RULES, *seasons.RULES, *found, *told, *places):
-        yield rule.pattern, rule.guard
+def _every_rule():
+    for module in (addresses, ages, clock, contacts, days, facilities, initials, numbers, seasons, wards, dates, names):
+        for value in vars(module).values():
+            yield from (one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, Rule))
 
 
 PIECES = st.sampled_from(
@@ -188,12 +190,28 @@ PIECES = st.sampled_from(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(PIECES, min_size=1, max_size=6), st.sampled_from([" ", ", ", "\n", "", "(", "/", ". "]))
 @example(["+44 20 7946 0958", "(555) 123-4567"], "")
-def test_a_guard_holds_no_rule_back(pieces, glue):
-    glance = Glance(fold(glue.join(pieces), PLACEHOLDER)[0])
-    for pattern, needs in _guarded():
-        found = [hit.span() for hit in needs.find(pattern, glance)]
-        for hit in pattern.finditer(glance.text):
-            assert any(a <= hit.start() and b >= hit.end() for a, b in found), (pattern.pattern[:60], hit[0])
+def test_no_rule_is_held_back_that_would_have_found_something(pieces, glue):
+    index = TextIndex(fold(glue.join(pieces), PLACEHOLDER)[0])
+    for rule in _every_rule():
+        if rule.where == "end":
+            continue
+        found = [hit.span() for hit in rule.find(index)]
+        for hit in rule.pattern.finditer(index.text):
+            assert any(a <= hit.start() and b >= hit.end() for a, b in found), (rule.pattern.pattern[:60], hit[0])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "first", "required"),
+    [
+        (r"\b(?:beds?|bay)[ ]\d", {"bed", "beds", "bay"}, {DIGIT}),
+        (r"(?<!\w)(?:jan(?:uary)?\w*|\d\d)", {"jan*", "january*", DIGIT}, {"jan*", "january*", DIGIT}),
+        (r"(?<!\w)\w+[ ]ward\b", None, {"ward"}),
+        (r"(?<!\d)\d{1,2}/\d\d", {DIGIT}, {"/*"}),
+    ],
+)
+def test_what_a_pattern_begins_with_and_needs_is_read_from_it(pattern, first, required):
+    keys, sets = first_and_required(re.compile(pattern, re.IGNORECASE))
+    assert keys == first and required in sets
 
 
 WORDS = st.sampled_from(

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import pytest
 
-from curate.deid.text.fold import fold
-from curate.deid.text.scrub import PLACEHOLDER
-from curate.deid.text.text_index import Glance
 from tests.curate.deid.test_text_forms import check, clean
 
 
@@ -109,11 +106,3 @@ def test_places_go_and_counts_stay(text):
 def test_two_letters_before_a_department_are_somebody():
     assert "KO" not in clean("INFORMED TO KO (ORTHO), WHO WILL REVIEW.")
     assert "ED (" in clean("INFORMED TO ED (RESUS), WHO WILL REVIEW.")
-
-
-def test_a_glance_remembers_what_its_numbers_hold():
-    import re
-
-    pattern, glance = re.compile(r"\d{4}"), Glance(fold("seen 1200", PLACEHOLDER)[0])
-    assert glance.counts(pattern) and glance.counts(pattern)
-    assert not glance.counts(re.compile(r"\d{5}"))

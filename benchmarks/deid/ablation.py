@@ -1,0 +1,130 @@
+"""Single rules of the text scrubber switched off: what is left and what is lost more by it, counts alone.
+
+    python -m benchmarks.deid.ablation [--every 1] [--only clock] [--out FILE]
+
+A switch is a `Rule` that finds nothing, a rule without its check, or a predicate (`_is_...`) that always says the same.
+Each is tried on the texts where it acted, of those that may be looked at: the writers' (`train_*.jsonl`) and the dev
+frames. The tagger was fitted to the former and makes good what it has seen, so the figures are told without it, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from benchmarks.deid import frame_score, frames, marked
+from benchmarks.deid.frames import Text
+from curate.deid.patterns.prefilter import Rule
+from curate.deid.text import tagger
+
+_HERE = Path(__file__).parent
+_NEVER = re.compile(r"(?!)")
+Switch = tuple[Any, str, Any]  # of what, which attribute, is what instead
+HEAD = "texts, left more, less, lost more, less; without the tagger left more, less, lost more, less"
+
+
+def switches() -> dict[str, Switch]:
+    """Rules by the module and the table that first holds them; private functions that say yes or no."""
+    found, rules, deid = dict[str, Switch](), set[Rule](), _HERE.parents[1] / "curate" / "deid"
+    for path in (p for room in ("patterns", "text", "known") for p in sorted((deid / room).glob("[a-z]*.py"))):
+        stem, module = path.stem, import_module(f"curate.deid.{path.parent.name}.{path.stem}")
+        for name, value in vars(module).items():
+            for n, one in enumerate(value if isinstance(value, tuple) else (value,)):
+                if isinstance(one, Rule) and one not in rules:
+                    rules.add(one)
+                    found[f"{stem}.{name}[{n}] off"] = (one, "pattern", _NEVER)
+                    if one.check is not None:
+                        found[f"{stem}.{name}[{n}] unchecked"] = (one, "check", None)
+            if inspect.isfunction(value) and value.__module__ == module.__name__ and name.startswith("_is_"):
+                for always in (False, True):
+                    found[f"{stem}.{name} {always}"] = (module, name, lambda *_, always=always, **__: always)
+    return found
+
+
+def _set(of: Any, name: str, value: Any) -> None:
+    object.__setattr__(of, name, value) if isinstance(of, Rule) else setattr(of, name, value)
+
+
+@contextmanager
+def switched(*switches: Switch) -> Iterator[None]:
+    with ExitStack() as after:
+        for of, name, value in switches:
+            after.callback(_set, of, name, getattr(of, name))
+            _set(of, name, value)
+        yield
+
+
+def acting(found: dict[str, Switch], texts: Sequence[Text]) -> dict[str, list[int]]:
+    """On which texts a switch could change anything: its rule finds, its check refuses, its predicate answers other."""
+    did, now = {name: dict[int, None]() for name in found}, [0]
+    names, find = {of: name for name, (of, _, _) in found.items() if name.endswith(" off")}, Rule.find
+
+    def watch_find(rule: Rule, glance: Any) -> list[re.Match[str]]:
+        hits = list(find(rule, glance))
+        for hit in hits:
+            kept = rule.check is None or rule.check(hit)
+            did[names[rule] if kept else names[rule].replace(" off", " unchecked")][now[0]] = None
+        return hits
+
+    def watched(name: str, predicate: Callable[..., bool], *args: Any, **kwargs: Any) -> bool:
+        answer = bool(predicate(*args, **kwargs))
+        did[f"{name} {not answer}"][now[0]] = None
+        return answer
+
+    asked = [(n.removesuffix(" False"), of, what) for n, (of, what, _) in found.items() if n.endswith(" False")]
+    watches = [(of, what, partial(watched, name, getattr(of, what))) for name, of, what in asked]
+    with switched((Rule, "find", watch_find), *watches):
+        for now[0], text in enumerate(texts):
+            frame_score.run([text])
+    return {name: [*which] for name, which in did.items()}
+
+
+def score(texts: Sequence[Text]) -> list[tuple[set[Any], Counter[Any]]]:
+    """(what of the gold stayed, which words went) of each text."""
+    return [(set(o.leaks), Counter(o.lost)) for o in frame_score.run(texts)] if texts else []
+
+
+def more(before: Any, after: Any) -> list[int]:
+    """[left more, left less, words lost more, lost less] over the texts."""
+    rows = [(len(b[0] - a[0]), len(a[0] - b[0]), (b[1] - a[1]).total(), (a[1] - b[1]).total())
+            for a, b in zip(before, after, strict=True)]  # fmt: skip
+    return [sum(column) for column in zip(*rows, strict=True)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--every", type=int, default=1, help="every n-th text")
+    parser.add_argument("--only", default="", help="switches whose names match this pattern")
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    texts = [t for f in sorted(_HERE.glob("train_*.jsonl")) for t in marked.read(f)] + list(frames.render("dev", 1))
+    texts, found = texts[:: given.every], switches()
+    without: Switch = (tagger, "revised", lambda tokens, masked, *_: (list(masked), []))
+    with_tagger, rows = score(texts), {}
+    with switched(without):
+        alone = score(texts)
+    print(HEAD)
+    for name, which in acting(found, texts).items():
+        if not re.search(given.only, name):
+            continue
+        chosen = [texts[i] for i in which]
+        with switched(found[name]):
+            first = more([with_tagger[i] for i in which], score(chosen))
+            with switched(without):
+                rows[name] = [len(which), *first, *more([alone[i] for i in which], score(chosen))]
+        print(*rows[name], name, sep="\t", flush=True)
+    if given.out is not None:
+        given.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
