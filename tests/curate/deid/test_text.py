@@ -241,3 +241,8 @@ def test_names_without_their_prefix_or_their_cue_and_short_ages():
     assert clean("Called to Dr. Abiodun at noon; discussed with abiodun.", "X").count("biodun") == 0
     twice = clean("Dr. Abiodun agrees. No pneumothorax. Abiodun notified.", "X")
     assert clean(twice, "X") == twice and "pneumothorax" in twice
+
+
+def test_a_nickname_of_the_patients_own_name_goes():
+    assert clean("Seen with Ben today", ["DOE^BENJAMIN"]) == "Seen with [NAME] today"
+    assert clean("Seen with Bert today", ["DOE^ALBERT"]) == "Seen with [NAME] today"
