@@ -14,7 +14,7 @@ from curate.deid.header.rules import HeaderRules
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PixelPolicy
 from curate.deid_export.dicom import clean_dicom
-from curate.deid_export.dicom_native import Written
+from curate.deid_export.dicom_frames import Written
 from curate.deid_export.dicom_write import to_bytes
 from curate.deid_export.rules import Outcome, ReleaseRules
 

@@ -29,15 +29,13 @@ from curate.deid.verify.audit.text import is_searched, path_findings, table_find
 from curate.deid.verify.finding import Finding
 from curate.deid.verify.images import jpeg_is_bare, png_is_bare, tiff_is_bare
 from curate.deid.verify.pixels import pixel_findings, reads_pixels
-from curate.deid_export.dicom_coded import read_coded
+from curate.deid_export.dicom_frames import read_frames
 from curate.deid_export.dicom_gate import is_numbers, shown_views
-from curate.deid_export.dicom_native import Frames, read_native
 from curate.engine import Crash, Engine
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RecipeError, RunError
 from curate.sources.dicom.file import open_dicom
 from curate.sources.dicom.lut import read_palette
-from curate.sources.dicom.prove import prove
 from curate.sources.images.read import decode, open_image
 from curate.sources.sniff import sniff
 from curate.sources.walk import Found, walk
@@ -218,11 +216,9 @@ def _dicom(path: Path, data: bytes, rules: AuditRules, out: Audited, audit: File
 
 
 def _views(file: Any, rules: AuditRules) -> Iterator[np.ndarray]:
-    proven = prove(file)
+    proven, frames = read_frames(file, rules.max_bytes)
     layout = proven.layout
     palette = read_palette(file.dataset, signed=layout.signed) if layout.photometric == "PALETTE COLOR" else None
-    coded = proven.fragments is not None
-    frames: Frames = read_coded(proven, file.syntax, rules.max_bytes) if coded else read_native(proven.file, layout)
     last = layout.frames - 1
     for k in sorted({round(k * last / max(_FRAMES - 1, 1)) for k in range(_FRAMES)}):
         yield from shown_views(frames.stored(k), frames, palette)

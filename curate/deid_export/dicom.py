@@ -24,9 +24,8 @@ from curate.deid.quiet import quiet
 from curate.deid.verify.dicom.findings import dicom_findings
 from curate.deid.verify.finding import rejection_reason
 from curate.deid.verify.pixels import pixel_findings
-from curate.deid_export.dicom_coded import CodedFrames, read_coded
+from curate.deid_export.dicom_frames import CodedFrames, Frames, read_frames
 from curate.deid_export.dicom_gate import Gated, gate_frames, is_numbers, shown_views, uncompressed
-from curate.deid_export.dicom_native import Frames, read_native
 from curate.deid_export.dicom_write import declare_lossy, describe, keep_palette, set_palette, set_tables, to_bytes
 from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.errors import DropRecord
@@ -34,14 +33,13 @@ from curate.record import Reason
 from curate.sources.dicom.file import DicomFile, integer, open_dicom, text, value
 from curate.sources.dicom.layout import COLOUR, GREY, declared_layout
 from curate.sources.dicom.lut import Palette, read_palette
-from curate.sources.dicom.prove import prove
 
 
 def clean_dicom(path: Path, rules: ReleaseRules, pseudo: Pseudonymizer) -> Outcome:
     """The outcome for the DICOM file at ``path``: the new file's bytes, or the reason why there are none.
 
     Every frame is decoded and gated (`curate.deid.pixels.gate`). Compressed frames stay compressed if nothing in
-    them is painted over and their streams parse completely (`curate.deid_export.stream`); all other pixels are
+    them is painted over and their streams parse completely (`curate.deid_export.streams`); all other pixels are
     written uncompressed, and big endian, implicit and deflated files become Explicit VR Little Endian. Bad data is
     never raised: it is the outcome's reason.
     """
@@ -113,11 +111,10 @@ def clean_pixels(file: DicomFile, rules: ReleaseRules) -> Pixels:
     Raises DropRecord: FACE, the gate's reason, the decoder's, BAD_HEADER, TRUNCATED, TOO_LARGE, UNSUPPORTED_SYNTAX.
     """
     check_face(file.dataset, rules.pixels)
-    proven = prove(file)
+    proven, frames = read_frames(file, rules.max_bytes)
     layout = proven.layout
     palette = read_palette(file.dataset, signed=layout.signed) if layout.photometric == "PALETTE COLOR" else None
     coded = proven.fragments is not None
-    frames: Frames = read_coded(proven, file.syntax, rules.max_bytes) if coded else read_native(proven.file, layout)
     searched = rules.pixels.burned_in != "trust" and not is_numbers(file.dataset)
     gated = Gated()
     if searched or coded:  # a stream is always decoded: only that proves that it is a picture

@@ -13,7 +13,7 @@ from curate.deid.pixels.found_text import TextSearch
 from curate.deid.pixels.gate import gate, painted, too_much_painted
 from curate.deid.pixels.known_regions import written_regions
 from curate.deid.rules import PixelPolicy
-from curate.deid_export.dicom_native import BitFrames, Frames, NativeFrames
+from curate.deid_export.dicom_frames import BitFrames, Frames, NativeFrames
 from curate.deid_export.dicom_write import drop_palette, set_palette
 from curate.errors import DropRecord
 from curate.record import Reason

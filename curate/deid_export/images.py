@@ -1,11 +1,18 @@
-"""Plain image files: every page through the pixel gate, then written as a file with pixels and nothing else."""
+"""Plain image files: every page through the pixel gate, then written as a file with its pixels, what decoding needs,
+and nothing else.
+
+TIFF (TIFF 6.0) is written here because libraries leave padding between the parts, in which anything could be hidden.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import re
+import struct
+import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +24,18 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.verify.files import file_findings
 from curate.deid.verify.finding import rejection_reason
 from curate.deid.verify.pixels import pixel_findings
-from curate.deid_export.image_write import bare_jpeg, cut_short, encode_tiff
 from curate.deid_export.rules import Outcome, ReleaseRules
+from curate.deid_export.streams import Unparsed, clean_jpeg
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.images.jpeg import is_lossless
+from curate.sources.images.jpeg import SOS, is_lossless, segments
 from curate.sources.images.read import Opened, decode, encode_jpeg, encode_png, open_image
 from curate.sources.third_party import call_third_party
 
 _QUALITY = 97  # of a JPEG that must be encoded again
+_TAIL = 6  # bytes; anything shorter hidden behind a scan's last block is searched for by its letters
+_LETTERS = re.compile(rb"[A-Za-z0-9^ ,.:/_-]{5,}.?\Z", re.DOTALL)
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 
 
 def clean_image(path: Path, rules: ReleaseRules, pseudo: Pseudonymizer, phi: Sequence[str] = ()) -> Outcome:
@@ -94,11 +104,16 @@ def _encode(image: Opened, pages: list[np.ndarray], untouched: bool) -> tuple[by
 def _same_jpeg(data: bytes) -> bytes | None:
     """The JPEG without its metadata, proven to decode to the same pixels and to need its coded data to the end; or
     None."""
-    bare = bare_jpeg(data)
-    before = _decoded(data) if bare is not None else np.empty(0)
-    if bare is None or not before.size or not np.array_equal(before, _decoded(bare)):
+    try:
+        bare = clean_jpeg(data, "image")
+    except Unparsed:
         return None
-    return None if any(np.array_equal(before, _decoded(cut)) for cut in cut_short(bare)) else bare
+    before = _decoded(data)
+    if any(marker == SOS and _spells(scan) for marker, _, scan, _ in segments(bare)):
+        return None
+    if not before.size or not np.array_equal(before, _decoded(bare)):
+        return None
+    return None if any(np.array_equal(before, _decoded(cut)) for cut in _cut_short(bare)) else bare
 
 
 def _decoded(data: bytes) -> np.ndarray:
@@ -109,3 +124,83 @@ def _decoded(data: bytes) -> np.ndarray:
             return np.asarray(image)
     except DropRecord:
         return np.empty(0)
+
+
+def _cut_short(bare: bytes) -> Iterator[bytes]:
+    """``bare`` with a few bytes less at the end of one scan each: if it still decodes to the same picture, these bytes
+    were no pixels. Nothing for a progressive picture, whose later scans may end in bytes that change no pixel."""
+    parts = list(segments(bare))
+    if any(marker == 0xC2 for marker, *_ in parts):
+        return
+    for marker, _, scan, end in parts:
+        if marker == SOS and len(scan) > 2 * _TAIL:
+            yield bare[: end - _TAIL] + bare[end:]
+
+
+def _spells(scan: bytes) -> bool:
+    """Does the scan, or an interval before a restart marker, end in what reads as a word? Flat background repeats one
+    letter, which no word does; before restart markers, which are many, only long words count."""
+    *inner, last = _RESTART.split(scan)
+    for part, shortest in ((last, 5), *((part, 10) for part in inner)):
+        match = _LETTERS.search(part[-40:])
+        if match is not None and len(match[0]) >= shortest and len(set(match[0])) > 3:
+            return True
+    return False
+
+
+_SHORT, _LONG = 3, 4  # field types
+_DEFLATE = 8  # compression: Adobe's deflate
+_SAMPLES = {"u": 1, "i": 2, "f": 3}  # SampleFormat
+_LEVEL = 6
+
+
+def encode_tiff(pages: Sequence[np.ndarray]) -> bytes:
+    """Pages of whole or float numbers of 8 to 64 bits, [H, W] grey or [H, W, 3] RGB, deflated, one strip each.
+
+    DropRecord TOO_LARGE where offsets would not fit 32 bits.
+    """
+    out = bytearray(b"II*\0" + struct.pack("<I", 8))
+    for number, page in enumerate(pages, 1):
+        out += _page(page, len(out), last=number == len(pages))
+    if len(out) >= 1 << 32:
+        raise DropRecord(Reason.TOO_LARGE)
+    return bytes(out)
+
+
+def _page(page: np.ndarray, at: int, last: bool) -> bytes:
+    """The page's directory (written at offset ``at``), the values that its tags point to, and its strip."""
+    little = np.ascontiguousarray(page).astype(page.dtype.newbyteorder("<"), copy=False)
+    strip = zlib.compress(little.tobytes(), _LEVEL)
+    strip += b"\0" * (len(strip) % 2)  # directories begin on a word boundary; zlib knows its own end
+    samples = page.shape[2] if page.ndim == 3 else 1
+    bits, form = [page.dtype.itemsize * 8] * samples, [_SAMPLES[page.dtype.kind]] * samples
+    count = 11
+    values_at = at + 2 + 12 * count + 4
+    values = struct.pack(f"<{2 * samples}H", *bits, *form) if samples > 2 else b""
+    fields = [
+        (256, _LONG, [page.shape[1]], 0),
+        (257, _LONG, [page.shape[0]], 0),
+        (258, _SHORT, bits, values_at),
+        (259, _SHORT, [_DEFLATE], 0),
+        (262, _SHORT, [2 if samples == 3 else 1], 0),  # RGB, or black is zero
+        (273, _LONG, [values_at + len(values)], 0),
+        (277, _SHORT, [samples], 0),
+        (278, _LONG, [page.shape[0]], 0),
+        (279, _LONG, [len(strip)], 0),
+        (284, _SHORT, [1], 0),  # samples interleaved
+        (339, _SHORT, form, values_at + 2 * samples),
+    ]
+    entries = b"".join(_entry(*field) for field in fields)
+    after = 0 if last else values_at + len(values) + len(strip)
+    return struct.pack("<H", count) + entries + _long(after) + values + strip
+
+
+def _entry(tag: int, kind: int, values: list[int], elsewhere: int) -> bytes:
+    head = struct.pack("<HHI", tag, kind, len(values))
+    if len(values) > 2:
+        return head + _long(elsewhere)
+    return head + struct.pack(f"<{len(values)}{'H' if kind == _SHORT else 'I'}", *values).ljust(4, b"\0")
+
+
+def _long(value: int) -> bytes:
+    return struct.pack("<I", value & 0xFFFFFFFF)

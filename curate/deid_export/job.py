@@ -12,8 +12,9 @@ A killed run resumes with the same command, to the same bytes. At the end DST ho
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,15 +24,17 @@ import pyarrow as pa
 
 from curate import __version__
 from curate.deid.attest import attest, attestation_bytes
-from curate.deid.vault import SecretSource
-from curate.deid_export.crosswalk import write_crosswalk
-from curate.deid_export.folders import WORK, check_folders
-from curate.deid_export.rules import ReleaseRules
-from curate.deid_export.task import RELEASED, STEP, ReleaseTask, list_source, survey_reports
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.vault import SecretSource, read_sealed, sealed
+from curate.deid_export.rules import WORK, ReleaseRules, check_folders
+from curate.deid_export.task import RELEASED, STEP, ReleaseTask, file_key, list_source, survey_reports
 from curate.engine import Engine
-from curate.errors import RecipeError, RunError
+from curate.errors import DropRecord, RecipeError, RunError
 from curate.report.attestation import render_attestation
+from curate.sources.dicom.read import read_header
+from curate.sources.identity import first_id
 from curate.sources.scan import read_listing
+from curate.sources.sniff import sniff
 from curate.step import Progress, Step, read_parts, run_step
 from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, read_json, remove_tree, sweep
 
@@ -110,3 +113,45 @@ def write_log(path: Path, attestation: Mapping[str, Any]) -> None:
             log.writelines(json.dumps(line) + "\n" for line in [*lines, {"time": now, "event": "attested", **summary}])
     except OSError as error:
         raise RecipeError("--log", f"cannot write it ({error.strerror})", "name a file in a folder there is") from None
+
+
+# The crosswalk: which key stands for which source file and patient. Encrypted, and never inside the release.
+CROSSWALK = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("path", pa.string()),  # below the source: PHI
+        pa.field("patient", pa.string()),  # as DICOM PatientID in the release
+        pa.field("patient_id", pa.string()),  # as in the source: PHI
+        pa.field("study_uid", pa.string()),  # as in the source: PHI
+    ]
+)
+
+
+def write_crosswalk(path: Path, listings: Iterable[pa.Table], pseudo: Pseudonymizer) -> int:
+    """Seal the crosswalk of all listed files into ``path`` under the run's secret; the number of rows."""
+    rows = [_row(row, pseudo) for table in listings for row in table.to_pylist()]
+    commit_bytes(path, sealed(pa.Table.from_pylist(rows, CROSSWALK), pseudo))
+    path.chmod(0o600)
+    return len(rows)
+
+
+def read_crosswalk(path: Path, pseudo: Pseudonymizer) -> pa.Table:
+    """The crosswalk (CROSSWALK): identities, in memory only. RecipeError where there is none."""
+    if not path.is_file():
+        raise RecipeError(str(path), "does not exist", "name the file that --crosswalk wrote")
+    return read_sealed(path, pseudo)
+
+
+def _row(listed: dict[str, Any], pseudo: Pseudonymizer) -> dict[str, str | None]:
+    path, relative = Path(os.fsdecode(listed["path"])), listed["relative"]
+    row: dict[str, str | None] = {"key": file_key(relative, pseudo), "path": relative}
+    try:
+        # what the walk refused (a link, a pipe) is not opened here, either
+        if not listed["reason"] and sniff(path) == "dicom":
+            header = read_header(path)
+            identity = first_id((header.patient_id, header.study_uid, header.series_uid, header.sop_uid))
+            row |= {"patient_id": header.patient_id, "study_uid": header.study_uid}
+            row["patient"] = pseudo.key("patient", identity) if identity else None
+    except DropRecord:
+        pass  # an unreadable header names no patient: the row has the path alone
+    return row

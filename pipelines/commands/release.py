@@ -82,7 +82,7 @@ def _release(
     """``rules``: a file and what overrides it; ``beside``: the log and the crosswalk; ``where``: engine, workers,
     address."""
     from curate.deid.vault import SecretSource
-    from curate.deid_export.folders import check_folders
+    from curate.deid_export.rules import check_folders
     from pipelines.recipe.load import load_release
 
     (log, crosswalk), (engine, workers, address) = beside, where
@@ -129,7 +129,7 @@ def crosswalk(
     import csv
 
     from curate.deid.vault import SecretSource
-    from curate.deid_export.crosswalk import CROSSWALK, read_crosswalk
+    from curate.deid_export.job import CROSSWALK, read_crosswalk
 
     table = read_crosswalk(file, SecretSource(None if secret is None else str(secret)).pseudonymizer())
     written = csv.DictWriter(sys.stdout, CROSSWALK.names)

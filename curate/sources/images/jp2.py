@@ -30,7 +30,7 @@ _ALPHA: dict[int, Alpha] = {1: "straight", 2: "premultiplied"}  # Typ of a chann
 
 def read_page(file: BinaryIO) -> Page:
     """The page as the code stream declares it; CONTRADICTORY where the Image Header box tells another size."""
-    boxes, at = _open(file)
+    boxes, at = open_boxes(file)
     rows, columns, depths = _siz(file, at)
     declared = boxes.get(b"ihdr", b"")[:10]
     if declared and struct.pack(">IIH", rows, columns, len(depths)) != declared:
@@ -43,7 +43,7 @@ def decode(data: bytes, page: Page) -> np.ndarray:
 
     Raises DropRecord UNSUPPORTED_IMAGE, CONTRADICTORY; UNDECODABLE, also where the code stream is cut.
     """
-    boxes, at = _open(io.BytesIO(data))
+    boxes, at = open_boxes(io.BytesIO(data))
     depths = _siz(io.BytesIO(data), at)[2]
     alpha, ycc = _channels(boxes, len(depths))
     values, bits, signed = samples(data, page.rows, page.columns, len(depths))
@@ -67,7 +67,7 @@ def samples(data: bytes, rows: int, columns: int, count: int) -> tuple[np.ndarra
 
     Raises DropRecord CONTRADICTORY where it is not of this size; UNSUPPORTED_IMAGE, UNDECODABLE, TRUNCATED, BAD_HEADER.
     """
-    _, at = _open(io.BytesIO(data))
+    _, at = open_boxes(io.BytesIO(data))
     high, wide, depths = _siz(io.BytesIO(data), at)
     bits = (depths[0] & 127) + 1
     if (high, wide, len(depths)) != (rows, columns, count):
@@ -121,7 +121,7 @@ def _packets(stream: bytes) -> int | None:
     return packets
 
 
-def _open(file: BinaryIO) -> tuple[dict[bytes, bytes], int]:
+def open_boxes(file: BinaryIO) -> tuple[dict[bytes, bytes], int]:
     """The boxes of the JP2 header, none of a bare code stream, and where the code stream begins."""
     file.seek(0)
     if file.read(4) == _CODE_STREAM:

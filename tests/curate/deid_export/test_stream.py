@@ -15,8 +15,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from curate.deid_export.stream import clean_stream
-from curate.deid_export.stream_part import Unparsed, seems_text
+from curate.deid_export.streams import Unparsed, clean_stream, seems_text
 from curate.sources.dicom.layout import Layout
 from tests.curate.dicomfiles import encode, gradient
 
