@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 
@@ -16,7 +17,7 @@ def run_command() -> None:
     import typer
 
     from pipelines.commands import begin, browsing, explaining, fetch, learning, planning, release, runs, upkeep
-    from pipelines.commands.screen import version_option
+    from pipelines.commands.screen import fail, version_option, wants_json
 
     commands: tuple[Callable[..., None], ...] = (
         begin.analyze,
@@ -46,7 +47,14 @@ def run_command() -> None:
     app.callback()(version_option)
     for command in commands:
         app.command(command.__name__.replace("_", "-"))(command)
-    app(standalone_mode=True)
+    try:
+        code = app(standalone_mode=not wants_json())
+    except Exception as error:
+        explained = getattr(error, "format_message", None)  # of wrong arguments, whose class is no public name of typer
+        if explained is None:
+            raise
+        fail(2, "error", explained())
+    sys.exit(code)
 
 
 def main() -> None:

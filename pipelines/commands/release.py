@@ -117,7 +117,7 @@ def _release(
     if not json_:
         out.print(f"attestation: {near(target.resolve() / 'attestation.json')}", soft_wrap=True)
     if not attestation["verification"]["passed"]:
-        fail(1, "attestation failed", "the verifier found what the rules had left; those inputs were kept back")
+        fail(1, "attestation failed", "the verifier found what the rules had left; those inputs were kept back", json_)
 
 
 def crosswalk(

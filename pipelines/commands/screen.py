@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -45,10 +45,19 @@ SetEngine = Annotated[str | None, typer.Option("--engine", help="local or ray; s
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="processes or Ray CPUs")]
 
 
-def fail(code: int, title: str, message: str) -> None:
+def fail(code: int, title: str, message: str, printed: bool = False) -> NoReturn:
+    """End in one line on standard error, and with --json in one object on standard output; ``printed``: unless one
+    stands there already."""
     err.print(title, style="bold red", end=": ")
     err.print(message, soft_wrap=True, markup=False)
+    if wants_json() and not printed:
+        print_json({"error": {"kind": title, "message": message, "exit_code": code}})
     sys.exit(code)
+
+
+def wants_json() -> bool:
+    """Whether this command was asked for one JSON object: also of arguments that cannot be read."""
+    return "--json" in sys.argv[1:]
 
 
 def _version(wanted: bool) -> None:
@@ -128,7 +137,6 @@ def stoppable() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         fail(130, "stopped", "the same command goes on from here")
-        raise
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -178,6 +178,15 @@ def test_commands(finished: Pipeline, trained: Path, recipe: Path, folder: Path)
     done = curate("evaluate", folder / "copied", finished.run, "--to", folder / "results", "--set", "draws=50")
     assert done.returncode == 0, done.stderr
     assert "retrieval/image_to_text" in done.stdout
+    for arguments, wanted in (
+        (("train", recipe), "metrics"),
+        (("evaluate", folder / "copied", finished.run, "--to", folder / "results", "--set", "draws=50"), "tasks"),
+        (("compare", recipe), "headline"),
+    ):
+        done = curate(*arguments, "--json")
+        assert done.returncode == 0 and wanted in json.loads(done.stdout), done.stderr
+    done = curate("train", recipe, "--set", "train.batch=5000", "--json")
+    assert done.returncode == 1 and "do not fill a batch" in json.loads(done.stdout)["error"]["message"]
     done = curate("train", recipe, "--set", "train.lrr=1")
     assert done.returncode == 2 and "train has no field 'lrr'" in done.stderr and "Traceback" not in done.stderr
     done = curate("train", recipe, "--set", "train.batch=5000")
