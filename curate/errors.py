@@ -85,9 +85,9 @@ class SourceError(RunError):
 
     def __str__(self) -> str:
         of = f"source '{self.name}'" if self.name else "a source"
-        told = f"{of} cannot be read: {os.strerror(self.number)}{self.detail}"
+        message = f"{of} cannot be read: {os.strerror(self.number)}{self.detail}"
         fix = "check that it is mounted and may be read (or 'exclude' that folder); then the same command goes on"
-        return f"{told}\n  fix: {fix}"
+        return f"{message}\n  fix: {fix}"
 
 
 class DropRecord(RadsiftError):

@@ -50,13 +50,13 @@ def damaged(folder: Path, partitions: int, inputs: str) -> list[int]:
     known: _Stamps = read_marker(folder / VERIFIED) or {}
     fresh: _Stamps = {}
     with ThreadPoolExecutor() as pool:
-        found = pool.map(lambda i: _seen(folder, i, inputs, known), range(partitions))
+        found = pool.map(lambda i: _compared(folder, i, inputs, known), range(partitions))
         bad = []
-        for partition, seen in enumerate(found):
-            if seen is None:
+        for partition, stamps in enumerate(found):
+            if stamps is None:
                 bad.append(partition)
             else:
-                fresh |= seen
+                fresh |= stamps
     if fresh and fresh != known:
         commit_marker(folder / VERIFIED, fresh)
     return bad
@@ -106,7 +106,7 @@ def digests_beside(folder: Path, written: Iterable[Path]) -> dict[str, str]:
     return {name_from(path, folder): digest_file(path) for path in written}
 
 
-def _seen(folder: Path, partition: int, inputs: str, known: _Stamps) -> _Stamps | None:
+def _compared(folder: Path, partition: int, inputs: str, known: _Stamps) -> _Stamps | None:
     """The stamps of a partition's files, None where one is not as the marker says."""
     marker = read_marker(marker_path(folder, partition))
     if marker is None or marker["inputs"] != inputs:

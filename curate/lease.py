@@ -38,7 +38,7 @@ class Lease:
         last = self._last()
         if last and not self._is_free(last):
             raise RunError(_BUSY)
-        if not _create(self._path(last + 1), self._said()):
+        if not _create(self._path(last + 1), self._content()):
             raise RunError(_BUSY)
         self.number = last + 1
         for number in self._numbers():
@@ -56,33 +56,33 @@ class Lease:
         self._over.set()
         if not self._lost:
             with suppress(OSError):  # then the next one waits, as after a run that was killed
-                _write(self._path(self.number), self._said(released=True))
+                _write(self._path(self.number), self._content(released=True))
 
     def _keep(self) -> None:
         """Raise the counter until the lease is released or lost."""
-        told = time.monotonic()
+        written = time.monotonic()
         while not self._over.wait(self.beat):
             try:
                 if self._last() > self.number:
                     self._lost = True
                     return
                 self.count += 1
-                _write(self._path(self.number), self._said())
-                told = time.monotonic()
+                _write(self._path(self.number), self._content())
+                written = time.monotonic()
             except OSError:
-                if time.monotonic() - told > self.stale:  # others take it for dead by now
+                if time.monotonic() - written > self.stale:  # others take it for dead by now
                     self._lost = True
                     return
 
     def _is_free(self, number: int) -> bool:
         """Whether the lease was released, or nobody has raised its counter for as long as we looked."""
-        seen, since = self._read(number), time.monotonic()
-        while not (seen and seen.get("released")) and time.monotonic() - since < self.stale:
+        known, since = self._read(number), time.monotonic()
+        while not (known and known.get("released")) and time.monotonic() - since < self.stale:
             time.sleep(min(self.beat, self.stale) / 2)
             now = self._read(number)
-            if now != seen and not (now and now.get("released")):
+            if now != known and not (now and now.get("released")):
                 return False
-            seen = now if now != seen else seen
+            known = now if now != known else known
         return self._last() == number
 
     def _read(self, number: int) -> dict[str, Any] | None:
@@ -92,7 +92,7 @@ class Lease:
             return None
         return value if isinstance(value, dict) else None
 
-    def _said(self, **more: Any) -> bytes:
+    def _content(self, **more: Any) -> bytes:
         return json.dumps({"owner": self.owner, "beat": self.count, **more}).encode()
 
     def _path(self, number: int) -> Path:

@@ -15,34 +15,34 @@ from curate.errors import DropRecord
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_held: ContextVar[dict[Any, Any] | None] = ContextVar("held", default=None)
+_cache: ContextVar[dict[Any, Any] | None] = ContextVar("held", default=None)
 
 
 @contextmanager
 def remembering() -> Iterator[None]:
     """Inside, `once` remembers; an inner block remembers by itself, and both forget at their end."""
-    before = _held.set({})
+    before = _cache.set({})
     try:
         yield
     finally:
-        _held.reset(before)
+        _cache.reset(before)
 
 
 def once(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """``fn(*args)``, looked up where the block has asked that before. ``fn`` is pure, its arguments can be hashed, and
     nobody changes what it returns. A DropRecord is remembered and raised again; outside of any block ``fn`` is called.
     """
-    held = _held.get()
-    if held is None:
+    cached = _cache.get()
+    if cached is None:
         return fn(*args, **kwargs)
     key = (fn, *args, *kwargs.items())
-    found = held.get(key)
+    found = cached.get(key)
     if found is None:
         try:
             found = (fn(*args, **kwargs),)
         except DropRecord as drop:
             found = drop.reason
-        held[key] = found
+        cached[key] = found
     if not isinstance(found, tuple):
         raise DropRecord(found)
     value: T = found[0]

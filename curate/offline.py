@@ -32,8 +32,8 @@ def hub_is_shut() -> bool:
 
 def switch_off() -> None:
     """Set the switches. They are not defaults: a variable left over from another program does not turn one on."""
-    said = any(os.environ.get(name, "").lower() in ("1", "true", "yes", "on") for name in _HUB)
-    os.environ.setdefault(_SHUT_BY_USER, str(int(said)))
+    off_already = any(os.environ.get(name, "").lower() in ("1", "true", "yes", "on") for name in _HUB)
+    os.environ.setdefault(_SHUT_BY_USER, str(int(off_already)))
     os.environ.update(_SWITCHES)
 
 

@@ -313,17 +313,19 @@ def _fail(error: Exception) -> NoReturn:
 
 def _is_full(error: Exception) -> bool:
     """Whether a store says that it, or a quota, is full (S3 has no code of its own for it)."""
-    told = getattr(error.__cause__ or error, "response", None)
-    if not isinstance(told, dict):
+    answer = getattr(error.__cause__ or error, "response", None)
+    if not isinstance(answer, dict):
         return False
-    code = str(told.get("Error", {}).get("Code"))
-    return "Quota" in code or "StorageFull" in code or told.get("ResponseMetadata", {}).get("HTTPStatusCode") == 507
+    code = str(answer.get("Error", {}).get("Code"))
+    return "Quota" in code or "StorageFull" in code or answer.get("ResponseMetadata", {}).get("HTTPStatusCode") == 507
 
 
 def _stat(info: dict[str, Any]) -> RemoteStat:
-    told = next((info[n] for n in ("LastModified", "last_modified", "mtime", "updated", "created") if info.get(n)), 0)
-    if isinstance(told, str):
-        told = datetime.fromisoformat(told)
-    seconds = told.timestamp() if isinstance(told, datetime) else float(told)
+    changed = next(
+        (info[n] for n in ("LastModified", "last_modified", "mtime", "updated", "created") if info.get(n)), 0
+    )
+    if isinstance(changed, str):
+        changed = datetime.fromisoformat(changed)
+    seconds = changed.timestamp() if isinstance(changed, datetime) else float(changed)
     etag = str(info.get("ETag") or info.get("etag") or info.get("md5Hash") or "").strip('"')
     return RemoteStat(int(info.get("size") or 0), round(seconds * 1e9), etag)

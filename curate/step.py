@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -107,7 +107,7 @@ class Deferred:
     make: Callable[[], Any]
 
     @cached_property
-    def _made(self) -> Any:
+    def _task(self) -> Any:
         return self.make()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -115,34 +115,38 @@ class Deferred:
 
     def rows(self, partition: int) -> int:
         """As `Task.rows`."""
-        return int(self._made.rows(partition))
+        return int(self._task.rows(partition))
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """As `Task.run`."""
-        return self._made.run(partition, only, poison)
+        return self._task.run(partition, only, poison)
 
     def beside(self, partition: int) -> Iterable[Path]:
         """As `LeavesFiles.beside`; nothing where the task leaves none."""
-        return self._made.beside(partition) if isinstance(self._made, LeavesFiles) else ()
+        return self._task.beside(partition) if isinstance(self._task, LeavesFiles) else ()
 
     def spread(self, inner: Callable[[str, Task, int], str]) -> Task:
         """As `SpreadTask.spread`."""
-        last: Task = self._made.spread(inner)
+        last: Task = self._task.spread(inner)
         return last
 
     def prepare(self, partition: int) -> Iterable[Any]:
         """As `ModelTask.prepare`."""
-        batches: Iterable[Any] = self._made.prepare(partition)
+        batches: Iterable[Any] = self._task.prepare(partition)
         return batches
 
     def model(self) -> Callable[[Any], Any]:
         """As `ModelTask.model`."""
-        model: Callable[[Any], Any] = self._made.model()
+        model: Callable[[Any], Any] = self._task.model()
         return model
+
+    def batches(self, partition: int) -> int:
+        """As `ModelTask.batches`."""
+        return int(self._task.batches(partition))
 
     def assemble(self, partition: int, results: list[Any]) -> pa.Table:
         """As `ModelTask.assemble`."""
-        return self._made.assemble(partition, results)
+        return self._task.assemble(partition, results)
 
 
 @dataclass(frozen=True)
@@ -233,7 +237,7 @@ def run_step(step: Step, run: Path, engine: Engine, progress: Progress | None = 
 
         def idle() -> None:
             nonlocal shown
-            now = finished + read_shares(Path(shares))
+            now = finished + sum(read_shares(Path(shares)).values())
             if now > shown:
                 shown = now
                 say(step.name, shown, step.partitions)
@@ -258,6 +262,10 @@ class ModelTask(Task, Protocol):
         """The partition's model batches, in order."""
         ...
 
+    def batches(self, partition: int) -> int:
+        """How many `prepare` makes, without decoding any."""
+        ...
+
     def model(self) -> Callable[[Any], Any]:
         """Build the model; called once an actor."""
         ...
@@ -277,13 +285,19 @@ def run_model_step(
         return done
     started = last = time.monotonic()
     forget(folder, todo)
-    say = progress or (lambda name, n, of: None)
-    say(step.name, step.partitions - len(todo), step.partitions)
-    scored = engine.map_model(task.prepare, task.model, todo)
-    for finished, (partition, results) in enumerate(scored, step.partitions - len(todo) + 1):
+    say, batches = progress or (lambda name, n, of: None), cache(task.batches)
+    finished = step.partitions - len(todo)
+    say(step.name, finished, step.partitions)
+
+    def working(done: Mapping[int, int]) -> None:
+        shares = (min(n / max(batches(partition), 1), 1.0) for partition, n in done.items())
+        say(step.name, finished + sum(shares), step.partitions)
+
+    for partition, results in engine.map_model(task.prepare, task.model, todo, working):
         now = time.monotonic()
         commit_part(folder, partition, task.assemble(partition, results), now - last, inputs)
         last = now
+        finished += 1
         say(step.name, finished, step.partitions)
     return finish(step, run, time.monotonic() - started)
 

@@ -175,8 +175,8 @@ def scratch_folder(final: Path) -> Iterator[Path]:
     """A new local folder to make ``final`` in (`commit_folder`): beside it, or where temporary files go; removed when
     the block ends."""
     if is_remote(final):
-        with tempfile.TemporaryDirectory(prefix="radsift-") as made:
-            yield Path(made)
+        with tempfile.TemporaryDirectory(prefix="radsift-") as apart:
+            yield Path(apart)
         return
     final.parent.mkdir(parents=True, exist_ok=True)
     temporary = final.with_name(f"{final.name}{TEMPORARY}{uuid.uuid4().hex[:8]}")
@@ -195,8 +195,8 @@ def local_folder(folder: Path) -> Path:
     objects = [(path, name_from(cast(Path, path), folder), info) for path, info in cast(RemotePath, folder).below()]
     if not objects:
         return folder
-    said = digest(str(folder), *(f"{name}|{i.st_size}|{i.st_mtime_ns}|{i.etag}" for _, name, i in objects))
-    kept = private_folder(Path(tempfile.gettempdir()) / f"radsift-{os.getuid()}") / said[:32]
+    named = digest(str(folder), *(f"{name}|{i.st_size}|{i.st_mtime_ns}|{i.etag}" for _, name, i in objects))
+    kept = private_folder(Path(tempfile.gettempdir()) / f"radsift-{os.getuid()}") / named[:32]
     if not kept.is_dir():
         with scratch_folder(kept) as scratch:
             for path, name, _ in objects:
@@ -239,30 +239,30 @@ def exclusive(lock: Path) -> Iterator[Callable[[], None]]:
     A lock of the operating system, which the death of its holder ends at once; where there is none (an object store, a
     mount without locks), a lease (`curate.lease`).
     """
-    held = None if is_remote(lock) else _flock(lock)
-    if held is None:
+    locked = None if is_remote(lock) else _flock(lock)
+    if locked is None:
         with leased(lock.with_name(f"{lock.name}.lease")) as lease:
             yield lease.check
         return
-    with held:
+    with locked:
         yield lambda: None
 
 
 def _flock(lock: Path) -> Any | None:
     """The locked file; None where the file system has no locks."""
-    held = open(lock, "a")  # noqa: SIM115  the caller closes it
+    locked = open(lock, "a")  # noqa: SIM115  the caller closes it
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        held.close()
+        locked.close()
         where = lock.parent.parent if lock.parent.name == "private" else lock.parent
         raise RunError(f"another run is at work on {where}; wait for it, or give another 'out'") from None
     except OSError as error:
-        held.close()
+        locked.close()
         if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
             raise
         return None
-    return held
+    return locked
 
 
 def remove_tree(path: Path, inside: Path) -> None:
@@ -284,8 +284,8 @@ def remove_tree(path: Path, inside: Path) -> None:
 
 def check_own(run: Path) -> None:
     """RecipeError where ``run`` is neither new, nor empty, nor a folder that `claim` made a run's."""
-    begun = f"{OWNER}{TEMPORARY}"  # of a run that was killed while it made the folder its own
-    if run.is_dir() and any(not path.name.startswith(begun) for path in run.iterdir()) and not is_run(run):
+    claimed = f"{OWNER}{TEMPORARY}"  # of a run that was killed while it made the folder its own
+    if run.is_dir() and any(not path.name.startswith(claimed) for path in run.iterdir()) and not is_run(run):
         raise RecipeError("out", f"{run} is not empty and holds no run", "name a new folder; nothing is overwritten")
     if run.exists() and not run.is_dir():
         raise RecipeError("out", f"{run} is a file", "name a folder")

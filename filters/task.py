@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,6 +167,10 @@ class ScoreTask:
     def rows(self, partition: int) -> int:
         """Records to score in the partition."""
         return int(self.pool.read(partition, ["key"]).num_rows)
+
+    def batches(self, partition: int) -> int:
+        """Of its pairs."""
+        return math.ceil(self.pool.paired(partition, ["key"]).num_rows / self.batch)
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """The partition on one process, without an engine."""

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
 from curate.errors import DamagedError, RecipeError
@@ -63,7 +63,7 @@ def run_recipe(
     from pipelines.commands.screen import progress_bars, step_progress
     from pipelines.recipe.load import load_recipe, validated
     from pipelines.recipe.recipe import Recipe
-    from pipelines.report.told import told_of
+    from pipelines.report.drawn import summary_of
     from pipelines.run.check import check, save_recipe
     from pipelines.run.execute import run_pipeline
     from pipelines.run.progress import followed
@@ -80,7 +80,7 @@ def run_recipe(
             pipeline, manifests = run_pipeline(loaded, engine, progress)
     finally:
         engine.close()
-    told_of(pipeline, manifests)
+    summary_of(pipeline, manifests)
     return open_run(loaded.out)
 
 
@@ -127,8 +127,8 @@ class Run:
 
     def score_table(self) -> pl.DataFrame:
         """key and every filter's columns, one row a scored record; empty where the recipe has no filter."""
-        folder = self.folder("score")
-        return self._frame(folder) if folder else pl.DataFrame({"key": []}, {"key": pl.String})
+        scores = self.rows("score")
+        return pl.DataFrame({"key": []}, {"key": pl.String}) if scores is None else self.collected(scores)
 
     def records(
         self,
@@ -184,30 +184,32 @@ class Run:
     def _table(self) -> pl.DataFrame:
         """Every key that any step knows, payloads apart."""
         names = [n for n in RECORD.names if n not in (*_HEAVY, "text", "sections")]
-        return self.joined(names).drop("partition", strict=False)
+        return self.collected(self.joined(names).drop("partition", strict=False))
 
-    def joined(self, columns: Sequence[str]) -> pl.DataFrame:
+    def joined(self, columns: Sequence[str]) -> pl.LazyFrame:
         """A row each key that any step knows: ``columns`` of RECORD, among them key, drop_step and drop_reason, and all
         of dedup (``partition``: where its payload lies), semantic, score (without embeddings) and select."""
-        ingest, index = self.folder("ingest"), self.folder("index")
-        table = self.rows(ingest, columns) if ingest and part_paths(ingest) else _empty(columns)
+        ingested = self.rows("ingest", columns)
+        nothing: Any = pl.from_arrow(RECORD.empty_table().select(columns))
+        table: pl.LazyFrame = nothing.lazy() if ingested is None else ingested
         dropped = pl.when(pl.col("drop_reason").is_not_null()).then(pl.lit("ingest"))
         table = table.with_columns(pl.col("drop_step").alias("drop_stage"), dropped.alias("drop_step"))
         for name in ("dedup", "semantic", "select"):
-            folder = self.folder(name)
-            if folder is None or not part_paths(folder):
+            if (later := self.rows(name)) is None:
                 continue
-            table = table.join(self.rows(folder), on="key", how="left", suffix="_later")
-            both = [n for n in ("drop_step", "drop_reason", "duplicate_of") if f"{n}_later" in table.columns]
+            table = table.join(later, on="key", how="left", suffix="_later")
+            names = table.collect_schema().names()
+            both = [n for n in ("drop_step", "drop_reason", "duplicate_of") if f"{n}_later" in names]
             table = table.with_columns(pl.coalesce(n, f"{n}_later").alias(n) for n in both)
-            table = table.drop([n for n in table.columns if n.endswith("_later")])
-        if (scores := self.folder("score")) is not None and (parts := part_paths(scores)):
-            table = table.join(self.rows(scores, _flat(parts[0])), on="key", how="left", suffix="_scored")
-        if index is not None and part_paths(index):
-            early = self.rows(index).filter(pl.col("drop_reason").is_not_null())
+            table = table.drop([n for n in names if n.endswith("_later")])
+        if (scores := self.rows("score")) is not None:
+            table = table.join(scores.select(~cs.nested()), on="key", how="left", suffix="_scored")
+        if (index := self.rows("index")) is not None:
+            early = index.filter(pl.col("drop_reason").is_not_null())
             table = pl.concat([table, early], how="diagonal_relaxed")
-        first = [n for n in ("key", "drop_step", "drop_reason", "split", "score") if n in table.columns]
-        return table.select([*first, *(n for n in table.columns if n not in first)])
+        names = table.collect_schema().names()
+        first = [n for n in ("key", "drop_step", "drop_reason", "split", "score") if n in names]
+        return table.select([*first, *(n for n in names if n not in first)])
 
     def _rows_of(self, key: str) -> list[tuple[str, dict[str, Any]]]:
         found = []
@@ -246,21 +248,23 @@ class Run:
         """Where a step's tables lie; None where the run has no such step."""
         return next((f for f in self._folders if f.name.rpartition("-")[0] == step), None)
 
-    def rows(self, folder: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """All rows of a step's folder. Of a million they take a quarter of `_frame`'s time, for no page is compared
-        with its CRC. DamagedError where a part cannot be read."""
+    def rows(self, step: str, columns: Sequence[str] | None = None) -> pl.LazyFrame | None:
+        """All rows of a step, to be `collected`; None where the run has no such step, or it has no parts. Polars takes
+        a quarter of the time of `read_parts`, for it compares no page with its CRC."""
+        folder = self.folder(step)
+        if folder is None or not (parts := part_paths(folder)):
+            return None
         if is_remote(folder):
-            return self._frame(folder, columns)
-        scanned = pl.scan_parquet(part_paths(folder))
-        try:
-            return (scanned if columns is None else scanned.select(columns)).collect()
-        except pl.exceptions.ComputeError:
-            raise DamagedError(folder) from None
+            found: Any = pl.from_arrow(read_parts(folder, columns))
+            return pl.LazyFrame(found)
+        return pl.scan_parquet(parts) if columns is None else pl.scan_parquet(parts).select(columns)
 
-    @staticmethod
-    def _frame(folder: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        found: Any = pl.from_arrow(read_parts(folder, columns))
-        return found  # type: ignore[no-any-return]
+    def collected(self, rows: pl.LazyFrame) -> pl.DataFrame:
+        """DamagedError where a part cannot be read."""
+        try:
+            return rows.collect()
+        except pl.exceptions.ComputeError:
+            raise DamagedError(self.path / "steps") from None
 
 
 class Records:
@@ -367,12 +371,6 @@ def _require(kind: str, name: str | None, there: Sequence[str]) -> None:
         raise ValueError(f"no such {kind}: {name!r}; one of {', '.join(there)}")
 
 
-def _flat(part: Path) -> list[str]:
-    """The names of a part's columns that hold one value a row."""
-    with part.open("rb") as file:
-        return [f.name for f in pq.read_schema(file) if not pa.types.is_nested(f.type)]
-
-
 def _picture(image: bytes | None, side: int) -> str:
     """An <img> of at most ``side`` px; empty where there is none."""
     if not image:
@@ -388,8 +386,3 @@ def _outcome(row: Mapping[str, Any]) -> str:
         if row["drop_reason"]
         else f"kept, {row.get('split') or ''}"
     )
-
-
-def _empty(names: Sequence[str]) -> pl.DataFrame:
-    found: Any = pl.from_arrow(RECORD.empty_table().select(names))
-    return found  # type: ignore[no-any-return]

@@ -25,7 +25,11 @@ class InlineEngine:
             yield item, guarded(fn, item)
 
     def map_model(
-        self, prepare: Callable[[Any], Iterable[Any]], model: Callable[[], Callable[[Any], Any]], items: Sequence[Any]
+        self,
+        prepare: Callable[[Any], Iterable[Any]],
+        model: Callable[[], Callable[[Any], Any]],
+        items: Sequence[Any],
+        working: Any = None,
     ) -> Iterator[tuple[Any, list[Any]]]:
         infer = model() if items else None
         for item in items:

@@ -9,15 +9,18 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 ROOMS = (
     "benchmarks/*.py",
+    "curate/*.py",
     "curate/dedup/**/*.py",
     "curate/deid/*.py",
     "curate/deid/header/**/*.py",
     "curate/deid/known/**/*.py",
     "curate/deid/patterns/**/*.py",
+    "curate/deid/pixels/**/*.py",
     "curate/deid/replace/**/*.py",
     "curate/deid/verify/**/*.py",
     "curate/deid/words/**/*.py",
     "curate/deid_export/**/*.py",
+    "curate/engine/**/*.py",
     "curate/export/**/*.py",
     "curate/fetch/**/*.py",
     "curate/ingest/**/*.py",

@@ -26,7 +26,7 @@ from curate.sources.walk import as_text, walk
 from curate.step import read_parts
 from pipelines.build import Pipeline
 from pipelines.recipe.load import load_recipe
-from pipelines.report.told import funnel
+from pipelines.report.drawn import funnel
 from pipelines.run.check import check
 from pipelines.run.execute import run_pipeline
 

@@ -8,7 +8,7 @@ is a bug or a full disk, and the run resumes from what is committed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import Field
@@ -44,9 +44,11 @@ class Engine(Protocol):
         prepare: Callable[[T], Iterable[Any]],
         model: Callable[[], Callable[[Any], R]],
         items: Sequence[T],
+        working: Callable[[Mapping[T, int]], None] | None = None,
     ) -> Iterator[tuple[T, list[R]]]:
         """CPU work feeding a model: ``prepare`` makes an item's batches, ``model()`` is built once an actor and
-        called on each. Yields an item with its results in batch order; batches are the same on every engine."""
+        called on each. Yields an item with its results in batch order; batches are the same on every engine.
+        ``working`` is told about every `PAUSE` seconds how many batches of the items at work are done."""
         ...
 
     def close(self) -> None:

@@ -125,5 +125,5 @@ def _errno(error: Exception) -> int:
         return errno.ENOMEM
     if isinstance(error, OSError):
         return error.errno or 0
-    said = re.search(r"\(os error (\d{1,3})\)\s*$", str(error))
-    return int(said[1]) if said else 0
+    named = re.search(r"\(os error (\d{1,3})\)\s*$", str(error))
+    return int(named[1]) if named else 0

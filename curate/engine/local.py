@@ -5,16 +5,19 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any
 
 from curate.engine import CRASH, PAUSE, Crash, R, Resources, T
 from curate.engine.ahead import one_ahead
 from curate.engine.guard import guarded
+from curate.engine.share import read_shares, shared, write_share
 
 _NONE = object()
 
@@ -53,15 +56,26 @@ class LocalEngine:
         yield from self._spread(fn, died, 1, 1, idle)
 
     def map_model(
-        self, prepare: Callable[[T], Iterable[Any]], model: Callable[[], Callable[[Any], R]], items: Sequence[T]
+        self,
+        prepare: Callable[[T], Iterable[Any]],
+        model: Callable[[], Callable[[Any], R]],
+        items: Sequence[T],
+        working: Callable[[Mapping[T, int]], None] | None = None,
     ) -> Iterator[tuple[T, list[R]]]:
         """Each worker keeps one model, of ``actors`` where there is a GPU; decode runs in a thread beside it."""
         from curate.errors import RunError
 
-        for item, result in self._map(_ModelWork(prepare, model), items, False, self.models):
-            if isinstance(result, Crash):
-                raise RunError("a process died while a model was scoring; the same command goes on from here")
-            yield item, result
+        with tempfile.TemporaryDirectory(prefix="radsift-") as counts:
+
+            def idle() -> None:
+                if working:
+                    found = read_shares(Path(counts))
+                    working({item: int(found[str(item)]) for item in items if str(item) in found})
+
+            for item, result in self._map(_ModelWork(prepare, model, counts), items, False, self.models, idle):
+                if isinstance(result, Crash):
+                    raise RunError("a process died while a model was scoring; the same command goes on from here")
+                yield item, result
 
     def close(self) -> None:
         """Stop the processes; what they were doing is not committed."""
@@ -121,14 +135,22 @@ class LocalEngine:
 
 
 class _ModelWork:
-    """Sent to the workers; the model is built on first use and kept in the process."""
+    """Sent to the workers; the model is built on first use and kept in the process. ``counts``: where it is written how
+    many batches of an item are done."""
 
-    def __init__(self, prepare: Callable[[T], Iterable[Any]], model: Callable[[], Callable[[Any], R]]) -> None:
-        self.prepare, self.model = prepare, model
+    def __init__(
+        self, prepare: Callable[[T], Iterable[Any]], model: Callable[[], Callable[[Any], R]], counts: str
+    ) -> None:
+        self.prepare, self.model, self.counts = prepare, model, counts
 
     def __call__(self, item: Any) -> list[Any]:
         model = _models.get(repr(self.model)) or _models.setdefault(repr(self.model), self.model())
-        return [model(batch) for batch in one_ahead(self.prepare(item))]
+        results = []
+        with shared(Path(self.counts) / str(item)):
+            for batch in one_ahead(self.prepare(item)):
+                results.append(model(batch))
+                write_share(len(results), 1)
+        return results
 
 
 _models: dict[str, Callable[[Any], Any]] = {}
@@ -141,8 +163,8 @@ def _start_worker(parent: int) -> None:
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")  # read by those that are loaded later
     from threadpoolctl import threadpool_limits
 
-    said = os.environ["OMP_NUM_THREADS"].partition(",")[0]
-    threadpool_limits(int(said) if said.isdecimal() else 1, user_api="blas")  # of those that are loaded
+    threads = os.environ["OMP_NUM_THREADS"].partition(",")[0]
+    threadpool_limits(int(threads) if threads.isdecimal() else 1, user_api="blas")  # of those that are loaded
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 

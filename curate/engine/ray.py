@@ -8,8 +8,9 @@ however Ray cuts its blocks the model sees the batches the local engine gives it
 from __future__ import annotations
 
 import pickle
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -75,7 +76,11 @@ class RayEngine:
                 yield running.pop(one), _result(one)
 
     def map_model(
-        self, prepare: Callable[[T], Iterable[Any]], model: Callable[[], Callable[[Any], R]], items: Sequence[T]
+        self,
+        prepare: Callable[[T], Iterable[Any]],
+        model: Callable[[], Callable[[Any], R]],
+        items: Sequence[T],
+        working: Callable[[Mapping[T, int]], None] | None = None,
     ) -> Iterator[tuple[T, list[R]]]:
         """Ray Data: decode tasks -> a pool of model actors. An item is yielded when its last batch came back."""
         if not items:
@@ -105,6 +110,7 @@ class RayEngine:
         )
         parts: dict[int, dict[int, Any]] = defaultdict(dict)
         lengths: dict[int, int] = {}
+        shown = time.monotonic()
         for row in _whole(scored.iter_rows()):
             item, place, result = int(row["item"]), int(row["place"]), _loaded(row["result"])
             parts[item][place] = result
@@ -113,6 +119,9 @@ class RayEngine:
             if len(parts[item]) == lengths.get(item, -1) + 1:
                 done = parts.pop(item)
                 yield items[item], [done[i] for i in range(lengths[item])]
+            if working and time.monotonic() - shown > PAUSE:
+                shown = time.monotonic()
+                working({items[i]: len(done) for i, done in parts.items()})
         if parts:
             raise RunError(
                 f"Ray Data returned incomplete batches for {len(parts)} partitions; run the same command again"
@@ -153,10 +162,10 @@ class _Prepare:
 
     def __call__(self, rows: pa.Table) -> Iterator[pa.Table]:
         item = rows["item"][0].as_py()
-        source = _told(lambda i: iter(self.prepare(i)), self.items[item], self.code)
+        source = _outcome(lambda i: iter(self.prepare(i)), self.items[item], self.code)
         place = 0
         while not isinstance(source, RadsiftError):
-            batch = _told(lambda batches: next(batches, _End), source)
+            batch = _outcome(lambda batches: next(batches, _End), source)
             yield _row(item, place, batch)
             if batch is _End or isinstance(batch, RadsiftError):
                 return
@@ -176,7 +185,7 @@ class _ModelActor:
     """Holds the model; called with one row, which is one batch."""
 
     def __init__(self, model: Callable[[], Callable[[Any], Any]], code: str) -> None:
-        self.model = _told(lambda build: build(), model, code)
+        self.model = _outcome(lambda build: build(), model, code)
 
     def __call__(self, row: pa.Table) -> pa.Table:
         arrays = [array.as_buffer() for array in row["arrays"][0].values]
@@ -187,10 +196,10 @@ class _ModelActor:
     def _scored(self, batch: Any) -> Any:
         if batch is _End or isinstance(batch, RadsiftError):
             return batch
-        return self.model if isinstance(self.model, RadsiftError) else _told(self.model, batch)
+        return self.model if isinstance(self.model, RadsiftError) else _outcome(self.model, batch)
 
 
-def _told(fn: Callable[[T], R], item: T, code: str = "") -> R | RadsiftError:
+def _outcome(fn: Callable[[T], R], item: T, code: str = "") -> R | RadsiftError:
     """``fn(item)``, or the error it ended in, as a value: of an exception in an actor's construction Ray Data brings
     back a text only, and it prints the others with their traceback."""
     try:

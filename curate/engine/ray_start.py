@@ -19,7 +19,7 @@ from curate.engine import Resources
 from curate.errors import RecipeError
 from curate.storage import remove_tree
 
-_MOST_SOCKET = 107  # bytes of a socket's path on Linux (sun_path of unix(7), less its end)
+_MAX_SOCKET = 107  # bytes of a socket's path on Linux (sun_path of unix(7), less its end)
 _IN_SESSION = len("/ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store.0")
 _UNREACHED = (ConnectionError, RuntimeError, TimeoutError)
 _ONLY_HERE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # "0": no address but the loopback, as Ray does on a desktop
@@ -109,7 +109,7 @@ def _joined(settings: dict[str, Any]) -> None:
 
 
 def _short_enough(temporary: Path) -> bool:
-    return len(os.fsencode(temporary)) + _IN_SESSION <= _MOST_SOCKET
+    return len(os.fsencode(temporary)) + _IN_SESSION <= _MAX_SOCKET
 
 
 def _short_folder() -> Path:
@@ -121,6 +121,6 @@ def _short_folder() -> Path:
             continue
     raise RecipeError(
         "TMPDIR",
-        f"its path is too long for Ray's sockets ({_MOST_SOCKET} bytes), and neither /tmp nor /var/tmp can be written",
+        f"its path is too long for Ray's sockets ({_MAX_SOCKET} bytes), and neither /tmp nor /var/tmp can be written",
         "set TMPDIR to a shorter one, or engine.kind: local",
     )

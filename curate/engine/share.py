@@ -32,10 +32,10 @@ def write_share(done: int, total: int) -> None:
             _file[0].write_text(f"{done / total:.3f}")
 
 
-def read_shares(folder: Path) -> float:
-    """What the workers at work have done together, in items."""
-    found = 0.0
+def read_shares(folder: Path) -> dict[str, float]:
+    """What the workers at work have done, by the files' names."""
+    found = {}
     for file in folder.iterdir():
         with suppress(OSError, ValueError):  # taken away, or half written
-            found += float(file.read_text())
+            found[file.name] = float(file.read_text())
     return found

@@ -41,7 +41,8 @@ def make_map(run: Run) -> int:
     of = f"{folder.name}/{names[0]}".encode()
     if path.exists() and ((known := read_table(path)).schema.metadata or {}).get(_OF) == of:
         return int(known.num_rows)
-    keys = run.rows(folder, ["key"])["key"].sort().head(_MAX_POINTS).to_list()
+    every = run.rows("score", ["key"])
+    keys = [] if every is None else run.collected(every.sort("key").head(_MAX_POINTS))["key"].to_list()
     wanted = [("key", "in", keys)]
     parts = [read_table(part, ["key", names[0]], wanted) for part in part_paths(folder)]
     frame: Any = pl.from_arrow(pa.concat_tables(parts))

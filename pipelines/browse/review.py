@@ -47,7 +47,7 @@ class Review:
     def refresh(self) -> pl.DataFrame:
         """Read the marks anew; queries may then ask among "good", "bad", "unsure" and "unmarked"."""
         marks = self.marks.table()
-        known = marks.filter(pl.col("key").is_in(self.table.keys.astype(str)))
+        known = marks.filter([self.table.row(key) is not None for key in marks["key"]])
         for verdict in ("good", "bad", "unsure"):
             keys = known.filter(pl.col("verdict") == verdict)["key"].unique().to_numpy().astype("S32")
             self.table.put(verdict, self.table.rows(keys))

@@ -25,6 +25,8 @@ from pipelines.api import Run
 FACETS = ("drop_step", "drop_reason", "split", "modality", "body_part", "finding", "view", "sex", "source")
 _READ = ("key", "modality", "body_part", "view", "sex", "age", "source", "width", "height", "painted_share")
 _SHOWN = ("age", "width", "height", "painted_share", "duplicate_of", "text_from", "drop_stage", "partition")
+_COLUMNS = {"finding": "findings"}
+_NO_SCORES = ("painted_share", "weight")
 _KEY = re.compile(r"[0-9a-f]{8,32}")  # shorter ones are words: "effaced"
 _TERM = re.compile(r'"([^"]+)"|(\S+)')
 
@@ -55,22 +57,24 @@ class Table:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        frame = run.joined([*_READ, "drop_step", "drop_reason"]).sort("key")
+        joined = run.joined([*_READ, "drop_step", "drop_reason"])
+        there = joined.collect_schema()
+        columns = {f: _COLUMNS.get(f, f) for f in FACETS if _COLUMNS.get(f, f) in there}
+        few = pl.col(*columns.values()).cast(pl.Categorical)
+        known = [n for n in ("key", *_SHOWN) if n in there]
+        scores = [n for n, kind in there.items() if kind == pl.Float32 and n not in _NO_SCORES]
+        wanted = dict.fromkeys([*known, *columns.values(), *scores])
+        frame = run.collected(joined.select(*wanted).with_columns(few).sort("key"))
         self.keys = fixed_bytes(frame["key"].to_arrow().cast("string"))
         self.live: Bools = frame["drop_reason"].is_null().to_numpy()
-        names = {"finding": "findings"}
-        self.facets = {f: _labels(frame[names.get(f, f)]) for f in FACETS if names.get(f, f) in frame.columns}
-        self.scores: dict[str, NDArray[np.float32]] = {
-            n: frame[n].to_numpy() for n, kind in frame.schema.items() if kind == pl.Float32 and n not in _NO_SCORES
-        }
-        self._shown = frame.select([n for n in _SHOWN if n in frame.columns])
+        self.facets = {facet: Labels.of(frame[column].to_arrow()) for facet, column in columns.items()}
+        self.scores: dict[str, NDArray[np.float32]] = {name: frame[name].to_numpy() for name in scores}
+        self._shown = frame.select(known[1:])
         self._sets: dict[str, tuple[int, Bools]] = {}
         self._version = 0
         self._find = lru_cache(16)(self._found)
         self._ordered = lru_cache(8)(self._order)
-        reader = ThreadPoolExecutor(1)
-        self._text: Future[pl.Series] = reader.submit(self._read_texts)
-        self._small: Future[pl.Series] = reader.submit(lambda: self._text.result().str.to_lowercase())  # to search in
+        self._text: Future[pl.Series] = ThreadPoolExecutor(1).submit(self._read_texts)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -171,26 +175,26 @@ class Table:
             if last > first:
                 among[:first] = among[last:] = False
                 return among
-        rows, texts = np.flatnonzero(among), self._small.result()
+        rows, texts = np.flatnonzero(among), self._text.result()
         texts = texts if len(rows) == len(self) else texts.gather(rows)
         terms = sorted((phrase or word for phrase, word in _TERM.findall(low)), key=len, reverse=True)
         for term in terms:  # the longest is the rarest: what it leaves is looked at for the others
-            holds = texts.str.contains(term, literal=True).fill_null(False)
+            holds = texts.str.contains(f"(?i){re.escape(term)}").fill_null(False)
             rows, texts = rows[holds.to_numpy()], texts.filter(holds)
         mask = np.zeros(len(self), bool)
         mask[rows] = True
         return mask
 
     def _read_texts(self) -> pl.Series:
-        folder = self._run.folder("ingest")
-        wanted = pl.DataFrame({"key": self.keys.astype(str)})
-        if folder is None or not any(folder.glob("part-*.parquet")):
+        rows = self._run.rows("ingest", ["key", "text"])
+        if rows is None:
             return pl.Series("text", [None] * len(self), pl.String)
-        texts = self._run.rows(folder, ["key", "text"])
+        texts = self._run.collected(rows)
         if "score" in self.scores:
             self._ordered("score", True)  # what is asked first, ready before it is
-        found: pl.Series = wanted.join(texts, on="key", how="left", maintain_order="left")["text"]
-        return found
+        at = np.full(len(self), -1, np.int64)
+        at[self.rows(fixed_bytes(texts["key"].to_arrow().cast("string")))] = np.arange(texts.height)
+        return texts["text"].gather(pl.Series(at).replace(-1, None))
 
     def _facet(self, name: str) -> Labels:
         if name not in self.facets:
@@ -201,13 +205,6 @@ class Table:
         if name not in self.scores:
             raise ValueError(f"{name[:40]!r} is no score; there are {', '.join(self.scores) or 'none'}")
         return self.scores[name]
-
-
-_NO_SCORES = ("painted_share", "weight")
-
-
-def _labels(column: pl.Series) -> Labels:
-    return Labels.of(column.cast(pl.String).to_arrow())
 
 
 def values_of(facet: str, label: str) -> list[str]:

@@ -44,7 +44,7 @@ def run(
 ) -> None:
     """Plan, then run every step that is not done; prints the funnel, writes report/index.html."""
     from curate.deid.attest import pixel_warnings, text_warnings
-    from pipelines.report.told import funnel, told_of
+    from pipelines.report.drawn import funnel, summary_of
     from pipelines.run.check import check
     from pipelines.run.pairing import pairing_warnings
 
@@ -54,7 +54,7 @@ def run(
     pipeline, manifests = execute(loaded, again=reasons_again(again or []))
     if pipeline.listing.away:
         say([f"{pipeline.listing.away}; what was ingested before was cut, and nothing new was looked for"], [])
-    summary = told_of(pipeline, manifests)
+    summary = summary_of(pipeline, manifests)
     if json_:
         print_json(
             {
@@ -125,8 +125,8 @@ def report(folder: RunFolder) -> None:
     manifests = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]
     if not manifests or manifests[-1].step != "export":
         raise RecipeError(str(folder), "the run is not finished", "run it first: curate run RECIPE")
+    from pipelines.report.drawn import funnel
     from pipelines.report.summary import write_report  # pictures and plots: only where there is something to draw
-    from pipelines.report.told import funnel
 
     write_report(pipeline, manifests)
     print_funnel(funnel(manifests))

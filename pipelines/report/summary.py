@@ -31,8 +31,8 @@ from filters.task import train_curve
 from filters.training.curve import final_curves
 from pipelines.build import Pipeline
 from pipelines.report.card import write_card
+from pipelines.report.drawn import funnel, remember_summary, versions
 from pipelines.report.measures import blind_spots, drifts, flattered, keep_rates, measures, reliabilities
-from pipelines.report.told import funnel, remember_told, versions
 from pipelines.run.pairing import pairing_warnings
 
 SAMPLES = 12  # kept ones shown; dropped ones: this many over all reasons
@@ -44,7 +44,7 @@ BREAKDOWN = ("modality", "body_part", "sex", "source")
 
 def write_report(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
     """Draw RUN/report/index.html, report.json, attestation.json and the shards' card from what the run left on disk,
-    and remember what they were drawn of (`pipelines.report.told`)."""
+    and remember what they were drawn of (`pipelines.report.drawn`)."""
     report = collect(pipeline, manifests)
     folder = pipeline.run / "report"
     commit_bytes(folder / "attestation.json", attestation_bytes(report.attestation or {}))
@@ -56,7 +56,7 @@ def write_report(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport
         commit_bytes(folder / name, page.encode("utf-8"))
     write_card(pipeline, report.attestation or {})
     measured = [(m.name, m.value, m.low, m.high) for m in report.measures]
-    remember_told(pipeline, manifests, measured, report.shards, faults(pipeline))
+    remember_summary(pipeline, manifests, measured, report.shards, faults(pipeline))
     return report
 
 

@@ -22,13 +22,16 @@ from curate.places import place
 from curate.record import Reason
 from curate.sources.archives import walk_members
 from curate.sources.member import TABLES, archive_of
+from curate.sources.pairing.paths import stem
 from curate.sources.reports.columns import Kind, kind_of, leaves, words_of
 from curate.sources.reports.formats import format_of
 from curate.sources.reports.rows import open_records
 from curate.sources.reports.section import canonical
 from curate.sources.sniff import sniff
+from curate.sources.walk import as_text
 from pipelines.recipe.load import validated
 from pipelines.recipe.recipe import Recipe
+from pipelines.survey.paths import PathIds, path_ids, split_pattern
 from pipelines.survey.preview import preview
 from pipelines.survey.there import require_there
 
@@ -66,6 +69,9 @@ def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
     images: list[dict[str, Any]] = []
     reports: list[dict[str, Any]] = []
     found = Guess({"name": paths[0].resolve().name.lower() or "run", "out": str(out), "secret": str(secret)})
+    pictures: list[str] = []
+    texts: list[str] = []
+    splits: dict[Path, dict[str, list[str]]] = {}
     for path in {path.resolve(): path for path in paths}.values():  # pictures and texts of one folder are one source
         require_there(path)
         contents = _look(path)
@@ -73,24 +79,31 @@ def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
             name = "archive" if not images else f"archive{len(images) + 1}"
             found.why[f"images.{len(images)}.path"] = contents.in_words()
             images.append({"name": name, "path": str(path)})
+            if pattern := split_pattern(contents.places):
+                images[-1]["key_pattern"] = pattern
+                found.why[f"images.{len(images) - 1}.key_pattern"] = "the folders are splits"
+        pictures += contents.places
         before = len(reports)
         for table, source in contents.tables.items():
-            columns, why = _columns(table)
+            columns, why, cells = _columns(table)
+            splits |= {} if columns else {table: cells}
             if columns and not any(r["path"] == source["path"] for r in reports[before:]):
                 questions = {n: columns.pop(n) for n in ("question", "answer") if n in columns}
                 found.why |= {f"reports.{len(reports)}.columns.{name}": reason for name, reason in why.items()}
                 columns = source.get("columns", {}) | columns
                 reports.append({**source, "columns": columns} | ({"questions": questions} if questions else {}))
-        if contents.texts and (contents.in_samples or not contents.tables):
+        texts += contents.texts
+        if contents.texts and (contents.in_samples or len(reports) == before):
             beside = "of the pictures of its name" if contents.in_samples else "the name its accession"
-            found.why[f"reports.{len(reports)}.path"] = f"{contents.texts:,} text files: a report each, {beside}"
+            found.why[f"reports.{len(reports)}.path"] = f"{len(contents.texts):,} text files: a report each, {beside}"
             reports.append({"path": str(path)} | ({"format": "txt"} if contents.in_samples else {}))
     if not images and not reports:
         fix = "DICOM, PNG, JPEG or TIFF files; a CSV, JSONL, Parquet or xlsx table, or txt files"
         raise RecipeError("PATH", "holds no picture and no report that is known", fix)
     found.fields |= {"images": images} if images else {}
     found.fields |= {"reports": reports} if reports else {}
-    _try_pairing(found)
+    _try_pairing(found, path_ids(pictures, texts) if texts and len(images) == 1 else [])
+    _find_splits(found, splits, pictures)
     if images:
         found.fields["image"] = {"side": 512}
         found.why["image.side"] = "longest side in px; take it out to keep the pictures' own size"
@@ -106,12 +119,14 @@ def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
 
 @dataclass
 class _Contents:
-    """``tables``: each with the source of reports that it suggests; ``texts``: text files, ``in_samples``: of archives,
-    where each belongs to the pictures of its name; ``whole``: nothing was left unseen."""
+    """``tables``: each with the source of reports that it suggests; ``texts``, ``places``: relative paths of text files
+    and of pictures; ``in_samples``: of archives, where a text belongs to the pictures of its name; ``whole``: nothing
+    was left unseen."""
 
     pictures: Counter[str]
     tables: dict[Path, dict[str, Any]]
-    texts: int = 0
+    texts: list[str] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
     in_samples: bool = False
     whole: bool = True
 
@@ -137,7 +152,7 @@ def _look(path: Path) -> _Contents:
             image = file.name.partition(".")[0]
             contents.tables.setdefault(archive, {"path": str(path), "format": "parquet", "columns": {"image": image}})
         elif kind == "txt":
-            contents.texts += 1
+            contents.texts.append(as_text(entry.relative))
             contents.in_samples |= archive is not None
         elif kind is not None and archive is not None:
             contents.tables |= {file: {"path": str(path), "format": kind}} if len(contents.tables) < _TABLES else {}
@@ -146,25 +161,28 @@ def _look(path: Path) -> _Contents:
             contents.tables[table] = {"path": str(table)}
         elif (suffix := file.suffix.lower()) in _PICTURES:
             contents.pictures[_PICTURES[suffix]] += 1
+            contents.places.append(as_text(entry.relative))
         elif sniffed < _SNIFFED:
             sniffed += 1
             content = sniff(file)
             if content != "none":
                 contents.pictures["DICOM" if content == "dicom" else "images"] += 1
+                contents.places.append(as_text(entry.relative))
     if contents.in_samples:  # img2dataset's .json says what the .txt beside it says, and more
         contents.tables = {table: source for table, source in contents.tables.items() if source.get("format") != "json"}
     return contents
 
 
-def _columns(table: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Fields of ``columns`` that the table's names and first rows suggest, and why; nothing where it has no text."""
+def _columns(table: Path) -> tuple[dict[str, Any], dict[str, str], dict[str, list[str]]]:
+    """Fields of ``columns`` that the table's names and first rows suggest, and why, nothing where it has no text; and
+    the cells of these rows by column."""
     try:
         names = None if table.suffix.lower() not in TABLES else pq.read_schema(table).names  # pictures are left unread
         with open_records(table, wanted=names) as opened:
             rows = [r for r in islice(opened.rows, ROWS) if not isinstance(r, Reason)]
             names = list(opened.names) or list(dict.fromkeys(name for row in rows for name, _ in leaves(row)))
     except (DropRecord, OSError, pa.ArrowException):
-        return {}, {}
+        return {}, {}, {}
     cells: dict[str, list[str]] = {name: [] for name in names}
     for row in rows:
         for name, value in leaves(row):
@@ -208,23 +226,35 @@ def _columns(table: Path) -> tuple[dict[str, Any], dict[str, str]]:
         captions = [name for name in names if "caption" in words_of(name)]
         if captions:
             take("text", captions[0], "a caption by its name")
-            return found, why
+            return found, why, cells
         prose = {n: _mean_length(cells[n]) for n, k in kinds.items() if k in (Kind.TEXT, Kind.SECTION) and cells[n]}
         best = max(prose, key=lambda n: prose[n], default=None)
         if best is None or prose[best] < _PROSE:
-            return {}, {}
+            return {}, {}, cells
         take("text", best, f"{_BY_LENGTH}: {prose[best]:.0f} characters in the mean")
-    return found, why
+    return found, why, cells
 
 
 def _mean_length(cells: Sequence[str]) -> float:
     return sum(map(len, cells)) / max(len(cells), 1)
 
 
-def _try_pairing(found: Guess) -> None:
+def _find_splits(found: Guess, tables: Mapping[Path, Mapping[str, list[str]]], pictures: Sequence[str]) -> None:
+    """The source's own splits, where a table has a column of them and one that names pictures."""
+    names = {name for picture in pictures for name in (stem(picture), picture.rpartition("/")[2])}
+    names |= {name.rpartition("/")[2] for name in names}
+    for table, cells in tables.items():
+        columns = [name for name in cells if set(words_of(name)) in _SPLIT]
+        image = next((name for name, values in cells.items() if not names.isdisjoint(values)), None)
+        if columns and image is not None:
+            found.fields["split"] = {"table": {"path": str(table), "column": columns[0], "image": image}}
+            found.why["split.table.path"] = "the source's own splits; take it out to hold out patients by yourself"
+
+
+def _try_pairing(found: Guess, patterns: Sequence[PathIds]) -> None:
     """Pair a sample as the recipe stands; where few pair, with a kind of table alone, since an archive's other tables
-    speak of the same studies, and then with looser ids. What pairs more stays, and is told; texts beside the pictures
-    with which no more pair than with the tables go."""
+    speak of the same studies, by what ``patterns`` find in paths, and then with looser ids. What pairs more stays, and
+    is told; texts beside the pictures with which no more pair than with the tables go."""
     if "images" not in found.fields or "reports" not in found.fields:
         return
     looser: dict[str, Any] = {"ignore": ["leading_zeros", "punctuation", "prefix"]}
@@ -242,6 +272,15 @@ def _try_pairing(found: Guess) -> None:
         if other.paired >= best.paired:
             best, looked, keep = other, extent, tables
     _keep_reports(found, keep)
+    if best.is_few:
+        for ids in patterns:
+            image = {**found.fields["images"][0], "key_pattern": ids.key_pattern}
+            texts = {"path": image["path"], "format": "txt", "name_pattern": ids.name_pattern}
+            fields = {**found.fields, "images": [image], "reports": [texts], "pair": {"by": ["accession"]}}
+            other, extent = preview(_recipe(fields))
+            if other.paired > best.paired:
+                best, looked, found.fields = other, extent, fields
+                found.why["images.0.key_pattern"] = ids.why
     if best.is_few:
         other, _ = preview(_recipe({**found.fields, "pair": looser}))
         if other.paired > best.paired:

@@ -26,6 +26,7 @@ from curate.storage import (
     remove_tree,
 )
 from pipelines.build import Pipeline, pool_pipeline
+from pipelines.report.drawn import read_summary
 from pipelines.run.progress import LOG, TEXTFILE
 
 _STEP = re.compile(r"[A-Za-z0-9_.-]+-[0-9a-f]{16}")
@@ -102,7 +103,7 @@ def _expected(run: Path) -> Iterator[tuple[str, tuple[str, str]]]:
         for marker_file in folder.glob("narrow-*.json"):
             if (columns := read_marker(marker_file)) is not None:
                 yield name_from(marker_file.with_suffix(".arrow"), run), (step, str(columns["sha256"]))
-    if (report := read_marker(run / "report" / "told.json")) is not None:
+    if (report := read_summary(run)) is not None:
         for name, sha256 in report["files"].items():
             yield name_from(beside(run / "report", name).resolve(), run.resolve()), ("", sha256)
     owner = read_marker(run / OWNER)

@@ -51,8 +51,8 @@ from curate.storage import (
 from filters.banks import FILES as BANKS
 from filters.banks import JUDGES, without_rows
 from pipelines.build import Pipeline, pool_pipeline, scan_folder
+from pipelines.report.drawn import FILES, SUMMARY
 from pipelines.report.summary import write_report
-from pipelines.report.told import FILES
 from pipelines.upkeep.verify import prune_locked
 
 PROOFS = "withdrawals"  # below RUN/report
@@ -320,7 +320,7 @@ def _forget_models(pipeline: Pipeline, models: Collection[str]) -> None:
     scored = [step.folder(run) for step in (pipeline.score, pipeline.capfilt) if step is not None and filters]
     for folder in [*(run / name for name in filters), *scored]:
         remove_tree(folder, run / "steps")
-    for name in (*FILES, "told.json", MAP):
+    for name in (*FILES, SUMMARY, MAP):
         (run / "report" / name).unlink(missing_ok=True)
 
 

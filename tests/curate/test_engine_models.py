@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,47 @@ def test_every_item_comes_back_with_its_batches_in_order(engine: str, request: p
     fed, items = Fed(), [0, 1, 3, 7, 0]
     found = sorted(running.map_model(fed.prepare, fed.model, items), key=lambda done: done[0])
     assert found == [(n, [told(batch) for batch in fed.prepare(n)]) for n in sorted(items)]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A model that goes on to the next batch when it was heard in the driver that this one is done."""
+
+    folder: Path
+
+    def prepare(self, item: int) -> Iterator[int]:
+        return iter(range(3))
+
+    def model(self) -> Callable[[int], int]:
+        return self.wait
+
+    def wait(self, batch: int) -> int:
+        for _ in range(2000):
+            if batch == 0 or (self.folder / str(batch)).exists():
+                return batch
+            time.sleep(0.01)
+        raise AssertionError("nothing was said of a batch that is done")
+
+
+def test_how_far_a_model_is_is_heard_while_an_item_is_at_work(
+    local_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curate.engine.local.PAUSE", 0.02)
+    watched = Watched(tmp_path)
+
+    def working(done: Mapping[int, int]) -> None:
+        for n in done.values():
+            (tmp_path / str(n)).touch()
+
+    assert list(local_engine.map_model(watched.prepare, watched.model, [7], working)) == [(7, [0, 1, 2])]
+
+
+@pytest.mark.ray
+def test_how_far_a_model_is_is_heard_on_ray(ray_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("curate.engine.ray.PAUSE", -1.0)
+    fed, heard = Fed(), list[int]()
+    found = list(ray_engine.map_model(fed.prepare, fed.model, [3], lambda done: heard.extend(done.values())))
+    assert found == [(3, [told(batch) for batch in fed.prepare(3)])] and heard == [1, 2, 3]
 
 
 @pytest.mark.ray

@@ -21,9 +21,9 @@ from curate.record import live
 from curate.step import Manifest, read_parts
 from pipelines.build import Pipeline
 from pipelines.recipe.load import load_recipe
+from pipelines.report.drawn import funnel
 from pipelines.report.story import story
 from pipelines.report.summary import write_report
-from pipelines.report.told import funnel
 from pipelines.run.check import check, save_recipe
 from pipelines.run.execute import run_pipeline
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for

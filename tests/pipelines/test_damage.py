@@ -25,7 +25,7 @@ from curate.storage import claim
 from pipelines.build import Pipeline
 from pipelines.commands.screen import reasons_again
 from pipelines.recipe.load import load_recipe
-from pipelines.report.told import told_of
+from pipelines.report.drawn import summary_of
 from pipelines.run.check import check, save_recipe
 from pipelines.run.execute import run_pipeline
 from pipelines.run.listing import list_archive
@@ -287,7 +287,7 @@ def copied(finished: Pipeline, local_engine: Engine, tmp_path: Path) -> Pipeline
     recipe = finished.recipe.model_copy(update={"out": run})
     save_recipe(recipe)
     pipeline, manifests = run_pipeline(recipe, local_engine, silent)
-    told_of(pipeline, manifests)
+    summary_of(pipeline, manifests)
     return pipeline
 
 
@@ -310,7 +310,7 @@ def test_verify_finds_fifty_random_bit_flips_and_the_run_mends_them(copied: Pipe
     for path, data in flipped:
         path.write_bytes(data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :])
     save_recipe(copied.recipe)
-    told_of(*run_pipeline(copied.recipe, local_engine, silent))
+    summary_of(*run_pipeline(copied.recipe, local_engine, silent))
     assert fingerprint(run) == before and not verify_run(run, pseudo).damaged
 
 
@@ -344,7 +344,7 @@ def test_prune_removes_what_nothing_refers_to_and_nothing_else(copied: Pipeline,
     (run / "steps" / "link-0123456789abcdef").symlink_to(run / "steps" / "mine")
     (run / "private" / "index-0123456789abcdef").mkdir()
     (run / "private" / "scan" / f"{0:032x}.headers").write_bytes(b"old")
-    told_of(*run_pipeline(copied.recipe, local_engine, silent))
+    summary_of(*run_pipeline(copied.recipe, local_engine, silent))
     mine = {step.folder(run).name for step in copied.steps()}
     unused = {
         f"steps/{f.name}" for kind in ("plan", "export") for f in run.glob(f"steps/{kind}-*") if f.name not in mine
@@ -379,7 +379,7 @@ def test_models_that_learned_from_who_left_are_trained_anew_where_asked(
 ) -> None:
     run, (name, step) = copied.run, next(iter(copied.train_filters.items()))
     clean = read_parts(step.folder(run))["key"].to_pylist()
-    told_of(copied, run_pipeline(copied.recipe, inline_engine, silent)[1])
+    summary_of(copied, run_pipeline(copied.recipe, inline_engine, silent)[1])
     cards = (step.folder(run) / "model" / "card.json").read_bytes()
 
     found = withdraw(copied, [], clean[:1], silent, forget_models=True)
@@ -389,7 +389,7 @@ def test_models_that_learned_from_who_left_are_trained_anew_where_asked(
     again, manifests = run_pipeline(copied.recipe, inline_engine, silent)
     made = {m.step for m in manifests if not m.reused}
     assert made == {f"train-{name}", "score", "select", "plan", "export"}
-    told_of(again, manifests)
+    summary_of(again, manifests)
     left = read_parts(step.folder(run))["key"].to_pylist()
     assert left and set(left) < set(clean) and clean[0] not in left
     assert (step.folder(run) / "model" / "card.json").read_bytes() != cards

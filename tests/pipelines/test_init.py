@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -12,9 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.input.trees import LAYOUTS, QUICK
+from curate.engine import Engine
 from curate.errors import RecipeError
 from pipelines.cli import main
 from pipelines.recipe.load import load_recipe
+from pipelines.run.check import check
+from pipelines.run.execute import run_pipeline
 from pipelines.survey.guess import guess
 from pipelines.survey.preview import preview
 from tests.curate.pools import png, write_tar, write_zip
@@ -92,6 +97,39 @@ def test_tables_of_pairs(
     assert "1 PNG" in made.why["images.0.path"]
     if questions is None:  # a question so short makes no statement, and nothing pairs
         assert made.fields["filters"] == {"text_quality": {}} and "of 1 pairs 'ours'" in made.text()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_layout_of_the_world_gets_a_recipe_that_keeps_what_it_holds(
+    layout: str, tmp_path: Path, secret_file: Path, inline_engine: Engine
+) -> None:
+    """As its writer says that it must become: MIMIC-CXR's ids in paths and its splits, a PACS and its RIS's table, a
+    Hugging Face folder."""
+    wanted = LAYOUTS[layout](tmp_path / "tree", 12)
+    (tmp_path / "r.yaml").write_text(guess([tmp_path / "tree"], tmp_path / "run", secret_file).text())
+    slices = ["pair.per_series=middle"] if layout == "pacs_ris" else []  # which of them stand for it, nobody can guess
+    recipe = load_recipe(tmp_path / "r.yaml", [*QUICK, *slices])
+    check(recipe)
+    run_pipeline(recipe, inline_engine, lambda *_: None)
+    kept = Counter({p.name: sum(pq.read_metadata(f).num_rows for f in p.glob("*.parquet")) for p in shards(tmp_path)})
+    assert kept.total() == wanted.expected["kept"] and (not wanted.splits or dict(+kept) == wanted.splits)
+
+
+def shards(folder: Path) -> list[Path]:
+    """The splits' folders of the run in ``folder``."""
+    return [path for path in (folder / "run" / "shards").iterdir() if path.is_dir()]
+
+
+def test_a_folder_a_study_with_a_text_of_its_name(tmp_path: Path) -> None:
+    """Ids in paths alone, without a patient's folder; letters and numbers are the study's whole name."""
+    for n in range(5):
+        pictures(tmp_path / "d" / f"EX{n}A" / "views", ["0.png", "1.png"])
+        (tmp_path / "d" / "texts").mkdir(exist_ok=True)
+        (tmp_path / "d" / "texts" / f"EX{n}A.txt").write_text(f"No pleural effusion, examination {n}.")
+    made = guess([tmp_path / "d"], tmp_path / "run", tmp_path / "s")
+    assert made.fields["images"][0]["key_pattern"] == "(?P<accession>[^/]+)/[^/]+/(?P<image>[^/.]+)"
+    assert made.fields["reports"][0]["name_pattern"] == r"(?P<accession>[^/]+)\.txt$"
+    assert made.notes[0].startswith("10 of 10")
 
 
 def test_ids_without_their_prefix_are_loosened_and_it_is_said(tmp_path: Path) -> None:

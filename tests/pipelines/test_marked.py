@@ -15,7 +15,7 @@ from curate.step import read_parts
 from pipelines.browse.marks import Marks
 from pipelines.build import Pipeline
 from pipelines.recipe.load import load_recipe
-from pipelines.report.told import told_of
+from pipelines.report.drawn import summary_of
 from pipelines.run.check import save_recipe
 from pipelines.run.execute import run_pipeline
 from pipelines.upkeep.withdrawal import withdraw
@@ -78,7 +78,7 @@ def test_who_withdraws_takes_marks_along_and_the_filter_keeps_its_name(
     recipe = load_recipe(path, [f"clean.marks={marks.folder}"])
     save_recipe(recipe)
     pipeline, manifests = run_pipeline(recipe, inline_engine, lambda *_: None)
-    told_of(pipeline, manifests)
+    summary_of(pipeline, manifests)
     name = pipeline.train_filters["text_quality"].hash
     learned = read_parts(pipeline.train_filters["text_quality"].folder(pipeline.run))["key"].to_pylist()
     for key in learned[:2]:  # one after another

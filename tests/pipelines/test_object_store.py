@@ -25,7 +25,7 @@ from curate.places import file_system, patiently, place
 from curate.storage import exclusive
 from pipelines.commands.screen import pipeline_of
 from pipelines.recipe.load import load_recipe
-from pipelines.report.told import told_of
+from pipelines.report.drawn import summary_of
 from pipelines.run.check import check, check_local, save_recipe
 from pipelines.run.execute import run_pipeline
 from pipelines.upkeep.verify import verify_run
@@ -102,7 +102,7 @@ def test_a_run_on_s3_makes_the_shards_of_a_local_one(bucket: str, tmp_path: Path
             check(recipe)
             save_recipe(recipe)
             pipeline, manifests = run_pipeline(recipe, engine, silent)
-            told_of(pipeline, manifests)
+            summary_of(pipeline, manifests)
             done[path] = pipeline.run
         near, remote = map(shards, done.values())
         assert near == remote and len(near) > 6

@@ -17,7 +17,7 @@ from curate.step import Deferred, LeavesFiles
 from pipelines import tasks
 from pipelines.build import Pipeline
 from pipelines.recipe.load import load_recipe
-from pipelines.report.told import CARD, FILES, told_of
+from pipelines.report.drawn import CARD, FILES, summary_of
 from pipelines.run.check import save_recipe
 from pipelines.run.execute import run_pipeline
 from tests.pipelines.archive import make_archive, recipe_for
@@ -132,7 +132,7 @@ def test_a_report_is_drawn_again_where_it_is_of_something_else_or_damaged(
         made = recipe.model_copy(update={"name": name, "export": export})
         save_recipe(made)
         pipeline, manifests = run_pipeline(made, inline_engine, lambda *_: None)
-        said = told_of(pipeline, manifests)
+        said = summary_of(pipeline, manifests)
         assert sum(s["records"] for s in said.shards) == manifests[-1].kept > 0
         assert said.attestation["inputs"] == 6
         return {n: (recipe.out / "report" / n).stat().st_mtime_ns for n in FILES}
@@ -143,7 +143,7 @@ def test_a_report_is_drawn_again_where_it_is_of_something_else_or_damaged(
     second = told("another")
     assert set(told("another", keep=3).items()).isdisjoint(second.items())
     third = told("another", keep=3)
-    for damaged in (*FILES, "told.json"):
+    for damaged in (*FILES, "summary.json"):
         path = recipe.out / "report" / damaged
         path.write_bytes(path.read_bytes()[:-9])
         assert set(told("another", keep=3).items()).isdisjoint(third.items())

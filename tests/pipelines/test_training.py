@@ -21,8 +21,8 @@ from pipelines.final.compare import compare_run
 from pipelines.final.evaluate import evaluate_command
 from pipelines.final.train import train_final
 from pipelines.recipe.load import load_recipe
+from pipelines.report.drawn import funnel
 from pipelines.report.summary import write_report
-from pipelines.report.told import funnel
 from pipelines.run.check import check, save_recipe
 from pipelines.run.execute import run_pipeline
 from tests.inline import curate
@@ -114,7 +114,8 @@ def _never() -> Any:
             assert not list(items)
             return iter(())
 
-        map_model = map
+        def map_model(self, prepare: Any, model: Any, items: Any, working: Any = None) -> Any:
+            return self.map(model, items)
 
     return Idle()
 

@@ -26,7 +26,7 @@ from filters.towers.preprocess import decode
 from pipelines.browse.marks import Marks
 from pipelines.build import Pipeline
 from pipelines.recipe.load import load_recipe
-from pipelines.report.told import told_of
+from pipelines.report.drawn import summary_of
 from pipelines.run.check import save_recipe
 from pipelines.run.execute import run_pipeline
 from pipelines.upkeep.verify import verify_run
@@ -77,7 +77,7 @@ def finished(
     recipe = load_recipe(recipe_for(archive, tmp_path_factory.mktemp("runs") / "run", secret_file, **PLAIN))
     save_recipe(recipe)
     pipeline, manifests = run_pipeline(recipe, local_engine, silent)
-    told_of(pipeline, manifests)
+    summary_of(pipeline, manifests)
     return pipeline, archive
 
 
@@ -98,7 +98,7 @@ def test_a_patient_leaves_and_nothing_else_does(
     run = Path(shutil.copytree(finished[0].run, tmp_path / "run"))
     recipe = finished[0].recipe.model_copy(update={"out": run})
     save_recipe(recipe)
-    told_of(*run_pipeline(recipe, local_engine, silent))
+    summary_of(*run_pipeline(recipe, local_engine, silent))
     pipeline = Pipeline(recipe, run_pipeline(recipe, local_engine, silent)[0].listing)
     exported = pq.read_table(next((run / "shards" / "train").glob("000000.parquet"))).to_pylist()
     patient, key = exported[0]["patient"], exported[0]["key"]
@@ -187,7 +187,7 @@ def test_rows_that_filters_keep_of_a_patient_go_and_their_weights_are_named(
     recipe = load_recipe(recipe_for(archive, tmp_path / "run", secret_file, **PLAIN | rules | {"select": ANY}))
     save_recipe(recipe)
     pipeline, manifests = run_pipeline(recipe, inline_engine, silent)
-    told_of(pipeline, manifests)
+    summary_of(pipeline, manifests)
     run, steps = pipeline.run, pipeline.train_filters
     clean = read_parts(steps["dfn"].folder(run))["key"].to_pylist()
     fates = read_parts(pipeline.index.folder(run)).to_pylist()

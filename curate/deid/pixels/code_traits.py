@@ -150,8 +150,8 @@ class _Weights(NamedTuple):
 
 @cache
 def _weights() -> _Weights:
-    told = json.loads((files("curate.deid.pixels") / "data" / WEIGHTS).read_text("utf-8"))
-    return _Weights(told["bias"], *(np.array(told[name]) for name in _Weights._fields[1:]))
+    fitted = json.loads((files("curate.deid.pixels") / "data" / WEIGHTS).read_text("utf-8"))
+    return _Weights(fitted["bias"], *(np.array(fitted[name]) for name in _Weights._fields[1:]))
 
 
 def scaled(traits: Reals, mean: Reals, deviation: Reals) -> Reals:

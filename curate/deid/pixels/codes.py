@@ -25,9 +25,9 @@ TIMES = (1, 1.5, 2, 3, 5)  # the picture is looked at at its size and reduced so
 
 
 _STEP = 4  # px between places that are asked about
-_LEAST_SIDE = 80  # px of the reduced picture: a code is a small part of it
+_MIN_SIDE = 80  # px of the reduced picture: a code is a small part of it
 _DENSE, _TONES, _LEAST = 1 / 12, 0.22, 12  # of the window's contrast: mean step, mean deviation; its contrast, of 255
-_LEAST_PLACES, _LEAST_FILL = 9, 0.5  # places of a region; what of its rectangle they fill
+_MIN_PLACES, _MIN_FILL = 9, 0.5  # places of a region; what of its rectangle they fill
 EVEN, _GRID = 0.6, 0.85  # more is no code; more is a grid, which reduced to another size may look like one
 _MOST = 0.6  # of the picture: what is larger is a texture, all over it
 _REACH = 0.6  # of a region's shorter side, px around it in which a code may go on
@@ -74,7 +74,7 @@ def _area(code: FoundText) -> float:
 def reduced(view: Image8) -> Iterator[tuple[float, Image8]]:
     """The view at the sizes at which codes are looked for."""
     for times in TIMES:
-        if min(view.shape) < _LEAST_SIDE * times:
+        if min(view.shape) < _MIN_SIDE * times:
             return
         small = view if times == 1 else cv2.resize(view, None, fx=1 / times, fy=1 / times, interpolation=cv2.INTER_AREA)
         yield times, np.asarray(small, np.uint8)
@@ -91,10 +91,10 @@ def regions(view: Image8, new: npt.NDArray[np.bool_] | None = None) -> list[Regi
     found = []
     for label in range(1, count):
         x, y, w, h, area = stats[label].tolist()
-        if area < _LEAST_PLACES or not fresh[y : y + h, x : x + w].any():
+        if area < _MIN_PLACES or not fresh[y : y + h, x : x + w].any():
             continue
         rect, filled = _laid_out(view, np.argwhere(labels[y : y + h, x : x + w] == label)[:, ::-1] + (x, y))
-        if filled >= _LEAST_FILL:
+        if filled >= _MIN_FILL:
             found.append(Region(rect, filled))
     return found
 

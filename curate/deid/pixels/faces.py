@@ -62,16 +62,16 @@ def may_show_face(source: Dataset) -> bool:
     """Whether an object is part of a volume of a head, or of nothing that its header names."""
     if text(source, "Modality").upper() not in _VOLUMES:
         return False
-    said = [_plain(text(source, keyword)) for keyword in _SAID]
-    words = {word for each in said for word in re.findall(r"[a-z]{2,}", _NO_HEAD.sub(" ", each))}
+    described = [_plain(text(source, keyword)) for keyword in _SAID]
+    words = {word for each in described for word in re.findall(r"[a-z]{2,}", _NO_HEAD.sub(" ", each))}
     codes = {
         text(item, "CodeValue")
         for keyword in ("AnatomicRegionSequence", "PrimaryAnatomicStructureSequence")
         for item in value(source, keyword) or []
     }
-    if words & _HEAD_WORDS or codes & _HEAD_CODES or any(_WHOLE.search(each) for each in said):
+    if words & _HEAD_WORDS or codes & _HEAD_CODES or any(_WHOLE.search(each) for each in described):
         return True
-    return not (words & _OTHER_WORDS or codes or any(_NO_HEAD.search(each) for each in said))
+    return not (words & _OTHER_WORDS or codes or any(_NO_HEAD.search(each) for each in described))
 
 
 def is_defaced(source: Dataset) -> bool:
@@ -84,7 +84,7 @@ def is_defaced(source: Dataset) -> bool:
     return _TOOLS.search(text(source, "DeidentificationMethod")) is not None
 
 
-def _plain(said: str) -> str:
+def _plain(described: str) -> str:
     """In small letters without accents, words apart that underscores and capitals join."""
-    bare = "".join(ch for ch in unicodedata.normalize("NFKD", said) if not unicodedata.combining(ch))
+    bare = "".join(ch for ch in unicodedata.normalize("NFKD", described) if not unicodedata.combining(ch))
     return re.sub(r"[_/^.-]+", " ", bare).lower()

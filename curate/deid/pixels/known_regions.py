@@ -18,7 +18,7 @@ from pydicom.dataset import Dataset
 from curate.deid.pixels.boxes import Box, outside, within
 from curate.deid.quiet import UNPARSEABLE, quiet
 
-_LEAST_IMAGE = 0.1  # of the frame: regions that declare less as image are taken for a mistake
+_MIN_IMAGE = 0.1  # of the frame: regions that declare less as image are taken for a mistake
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _beside_regions(header: Dataset, shape: tuple[int, int]) -> list[Box]:
         return []
     boxes = [(x0, y0, x1 - x0 + 1, y1 - y0 + 1) for x0, y0, x1, y1 in declared if x1 > x0 and y1 > y0]
     rest = outside(boxes, shape)
-    return rest if sum(w * h for _, _, w, h in rest) <= (1 - _LEAST_IMAGE) * height * width else []
+    return rest if sum(w * h for _, _, w, h in rest) <= (1 - _MIN_IMAGE) * height * width else []
 
 
 def _declared(item: Dataset) -> tuple[int, int, int, int]:

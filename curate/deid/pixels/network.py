@@ -17,7 +17,7 @@ class Network:
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
-        self.said: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
 
     def __call__(self, shown: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Its first answer to one input, float32[...], both without the batch's axis."""

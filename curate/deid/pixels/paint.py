@@ -17,20 +17,20 @@ import numpy.typing as npt
 from curate.deid.pixels.boxes import Box, Image8, grown, mask_of, moved, within
 
 _RING = 3  # px: how far around a box its fill is looked for
-_LEAST_RING = 24  # pixels to take a tone from
+_MIN_RING = 24  # pixels to take a tone from
 HALO = 2  # px that belong to a letter: its edge is no sharper
 # Of the text's height, and px: its halo, what compression left around it, and what finding it is out by.
-_MARGIN, _LEAST_MARGIN, _MOST_MARGIN = 0.1, 2, 8
+_MARGIN, _MIN_MARGIN, _MAX_MARGIN = 0.1, 2, 8
 _SHOWN = 512  # px: longer side at which anatomy is looked for
 _FLAT = 10  # of 255: ground differs by less within a few pixels
 _THIN = 11  # px at that size: frames, rulers and lines are thinner
 _SMALL, _ON_GROUND = 0.05, 0.9  # of the picture, a small box; of what is around one on the ground, ground
-_LEAST_ANATOMY = 0.05  # of the picture: where there is less, its share means nothing
+_MIN_ANATOMY = 0.05  # of the picture: where there is less, its share means nothing
 
 
 def with_margin(box: Box) -> Box:
     """What is painted for the text in ``box``."""
-    by = min(max(_LEAST_MARGIN, round(_MARGIN * min(box[2:]))), _MOST_MARGIN)
+    by = min(max(_MIN_MARGIN, round(_MARGIN * min(box[2:]))), _MAX_MARGIN)
     return grown(box, by, by)
 
 
@@ -58,7 +58,7 @@ def _ring(pixels: np.ndarray, box: Box, covered: npt.NDArray[np.bool_]) -> np.nd
         x, y, w, h = within(grown(box, by, by), pixels.shape)
         at = np.s_[y : y + h, x : x + w]
         free = ~covered[at]
-        if np.count_nonzero(free) >= _LEAST_RING or (w, h) == (pixels.shape[1], pixels.shape[0]):
+        if np.count_nonzero(free) >= _MIN_RING or (w, h) == (pixels.shape[1], pixels.shape[0]):
             return np.asarray(pixels[at][free])
         by *= 2
 
@@ -96,7 +96,7 @@ def share_of_anatomy(view: Image8, boxes: Sequence[Box]) -> float:
         box for box in scaled if box[2] * box[3] > _SMALL * small.size or not _on_ground(_ring(ground, box, covered))
     ]
     lost = int(np.count_nonzero(mask_of(on_anatomy, small.shape) & ~dark))
-    return float(min(1.0, lost / max(anatomy + lost, _LEAST_ANATOMY * small.size)))
+    return float(min(1.0, lost / max(anatomy + lost, _MIN_ANATOMY * small.size)))
 
 
 def _on_ground(ring: npt.NDArray[np.bool_]) -> bool:

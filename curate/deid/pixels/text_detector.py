@@ -122,9 +122,9 @@ def detected(view: Image8, least: float, new: Mask | None = None) -> list[FoundT
     known = np.zeros(view.shape, np.bool_)
     for level in levels:
         scale = np.array(view.shape[::-1]) / np.array(sizes[level].shape[::-1])
-        told = cv2.resize(known.view(np.uint8), cores[level].shape[::-1], interpolation=cv2.INTER_NEAREST)
-        told = cv2.dilate(told, _NEAR)
-        lines = _lines(cores[level], _elsewhere(cores, level), told > 0, scale, least, level > 1)
+        covered = cv2.resize(known.view(np.uint8), cores[level].shape[::-1], interpolation=cv2.INTER_NEAREST)
+        covered = cv2.dilate(covered, _NEAR)
+        lines = _lines(cores[level], _elsewhere(cores, level), covered > 0, scale, least, level > 1)
         found += lines
         known |= mask_of([box for line in lines for box in line.boxes()], view.shape)
     return found
@@ -244,14 +244,14 @@ def _core(view: Image8, parts: Sequence[Box]) -> Floats:
         for top in _starts(h):
             for left in _starts(w):
                 tile = shown(view[y + top : y + min(h, top + _TILE), x + left : x + min(w, left + _TILE)])
-                told = _asked(tile)
+                answer = _answer(tile)
                 v, u = (y + top) // 2, (x + left) // 2
-                at = np.s_[v : v + told.shape[0], u : u + told.shape[1]]
-                np.maximum(out[at], told, out=out[at])
+                at = np.s_[v : v + answer.shape[0], u : u + answer.shape[1]]
+                np.maximum(out[at], answer, out=out[at])
     return out
 
 
-def _asked(tile: Floats) -> Floats:
+def _answer(tile: Floats) -> Floats:
     """The network's answer for float32[2, H, W], float32[H / 2, W / 2] rounded up."""
     height, width = tile.shape[1:]
     beyond = [(0, 0), (0, -height % _STRIDE), (0, -width % _STRIDE)]
@@ -285,11 +285,11 @@ def _lines(
     _, labels, stats, _ = cv2.connectedComponentsWithStats((core > _FURTHER).view(np.uint8), connectivity=8)
     found = []
     for label, (x, y, w, h, _) in enumerate(stats.tolist()):
-        line, told = labels[y : y + h, x : x + w] == label, core[y : y + h, x : x + w]
-        sure = line & (told > _INSIDE)
+        line, part = labels[y : y + h, x : x + w] == label, core[y : y + h, x : x + w]
+        sure = line & (part > _INSIDE)
         if label == 0 or not sure.any() or (coarse and min(np.ptp(at) for at in np.nonzero(sure)) == 0):
             continue
-        score = float(told[sure].mean())
+        score = float(part[sure].mean())
         if score < least or known[y : y + h, x : x + w][line].mean() > _KNOWN:
             continue
         rect = cv2.minAreaRect(np.argwhere(line)[:, ::-1].astype(np.float32))

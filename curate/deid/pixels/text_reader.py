@@ -25,7 +25,7 @@ Corners = tuple[tuple[float, float], ...]
 # px: as it was taught; the lengths shown are multiples, so that shapes are few
 _HEIGHT, _STEP, _LONGEST = 48, 160, 640
 _ENOUGH = 0.5  # a line that is read so surely need not be turned around
-_LEAST_CONTRAST = 4.0  # of 255
+_MIN_CONTRAST = 4.0  # of 255
 
 
 @cache
@@ -47,21 +47,21 @@ def read(view: Image8, corners: Corners, upright: bool = False) -> tuple[str, fl
     way = cv2.getPerspectiveTransform(np.array([a, b, c, d], np.float32), there)
     line = cv2.warpPerspective(view, way, (wide, _HEIGHT), borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
     low, high = float(line.min()), float(line.max())
-    if high - low < _LEAST_CONTRAST:
+    if high - low < _MIN_CONTRAST:
         return "", 0.0
     line = (line - low) * (2 / (high - low)) - 1
-    told = _read(line)
-    if upright or (len(told[0]) > 1 and told[1] >= _ENOUGH):
-        return told
-    return max(told, _read(line[::-1, ::-1]), key=lambda each: each[1])
+    read = _read(line)
+    if upright or (len(read[0]) > 1 and read[1] >= _ENOUGH):
+        return read
+    return max(read, _read(line[::-1, ::-1]), key=lambda each: each[1])
 
 
 def _read(line: np.ndarray) -> tuple[str, float]:
     shown = np.zeros((_HEIGHT, -(-line.shape[1] // _STEP) * _STEP), np.float32)
     shown[:, : line.shape[1]] = line
     net = _network()
-    told = net(shown)  # [steps, blank and characters]
-    best, sure = told.argmax(axis=1), told.max(axis=1)
+    probabilities = net(shown)  # [steps, blank and characters]
+    best, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     runs = [
         (index, [at for at, _ in run]) for index, run in groupby(enumerate(best.tolist()), key=lambda step: step[1])
     ]
@@ -76,7 +76,7 @@ class _Recogniser:
 
     def __init__(self) -> None:
         self._ask = Network(files(_PACKAGE).joinpath("models", _MODEL).read_bytes())
-        self.characters = self._ask.said.get("character", "").split("\n")
+        self.characters = self._ask.metadata.get("character", "").split("\n")
 
     def __call__(self, grey: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The answer for one picture, float32[H, W] of -1 to 1, shown as three equal channels: [steps, characters]."""

@@ -1,6 +1,6 @@
 """What a command says of a finished run, kept beside the report so that neither is made again where nothing changed.
 
-`RUN/report/told.json` holds a digest of all that the report was made of and the sha256 of its files: one that is
+`RUN/report/summary.json` holds a digest of all that the report was made of and the sha256 of its files: one that is
 missing, damaged or of other steps is drawn anew.
 """
 
@@ -10,6 +10,7 @@ import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from curate import __version__
@@ -20,6 +21,7 @@ from curate.step import Manifest
 from curate.storage import beside, commit_marker, digest, digest_file, read_json, read_marker
 from pipelines.build import Pipeline, stamp
 
+SUMMARY, _ONCE = "summary.json", "told.json"  # and what it was called: read, and gone when the report is drawn anew
 FILES = ("attestation.json", "index.html", "report.json", *PAGES)
 CARD = tuple(f"../shards/{name}" for name in (CROISSANT, README))  # written where they are not the same already
 
@@ -35,7 +37,7 @@ class Summary:
     faults: Sequence[str]
 
 
-def told_of(pipeline: Pipeline, manifests: Sequence[Manifest]) -> Summary:
+def summary_of(pipeline: Pipeline, manifests: Sequence[Manifest]) -> Summary:
     """What there is to say of these finished steps; the report is drawn where the one that lies there is of others."""
     known = _remembered(pipeline, manifests)
     if known is None:
@@ -47,7 +49,7 @@ def told_of(pipeline: Pipeline, manifests: Sequence[Manifest]) -> Summary:
     return Summary(attestation, [tuple(m) for m in known["measures"]], known["shards"], known["faults"])
 
 
-def remember_told(
+def remember_summary(
     pipeline: Pipeline,
     manifests: Sequence[Manifest],
     measures: Sequence[tuple[str, float, float | None, float | None]],
@@ -61,12 +63,17 @@ def remember_told(
         "made_of": _made_of(pipeline, manifests),
         "files": {n: digest_file(beside(folder, n)) for n in (*FILES, *CARD)},
     }
-    commit_marker(folder / "told.json", value)
+    commit_marker(folder / SUMMARY, value)
+    (folder / _ONCE).unlink(missing_ok=True)
+
+
+def read_summary(run: Path) -> dict[str, Any] | None:
+    """What was remembered of the report that lies in ``run``; None where there is none, or it is damaged."""
+    return read_marker(run / "report" / SUMMARY) or read_marker(run / "report" / _ONCE)
 
 
 def _remembered(pipeline: Pipeline, manifests: Sequence[Manifest]) -> dict[str, Any] | None:
-    folder = pipeline.run / "report"
-    known = read_marker(folder / "told.json")
+    folder, known = pipeline.run / "report", read_summary(pipeline.run)
     if known is None or known["made_of"] != _made_of(pipeline, manifests):
         return None
     if known["files"].keys() != {*FILES, *CARD}:  # drawn by a release with other pages
