@@ -117,7 +117,11 @@ def _release(
     if not json_:
         out.print(f"attestation: {near(target.resolve() / 'attestation.json')}", soft_wrap=True)
     if not attestation["verification"]["passed"]:
-        fail(1, "attestation failed", "the verifier found what the rules had left; those inputs were kept back", json_)
+        found = ", ".join(f"{name} {n:,}" for name, n in attestation["verification"]["findings"].items())
+        kept_back = (
+            f"the verifier found what the rules had left ({found}); those files, or rows of reports, are not in DST"
+        )
+        fail(1, "attestation failed", kept_back, json_)
 
 
 def crosswalk(
@@ -151,6 +155,13 @@ def print_attestation(attestation: dict[str, Any]) -> None:
     table = Table("", "inputs", box=None, pad_edge=False)
     for fate, n in attestation["fates"].items():
         table.add_row(fate, f"{n:,}")
-    for reason, n in sorted(attestation["reasons"].items(), key=lambda item: (-item[1], item[0])):
-        table.add_row(f"  {reason}", f"{n:,}")
+    rows = attestation["report_rows"]
+    for title, reasons in (
+        ("", attestation["reasons"]),
+        ("rows of reports", {n or "clean": k for n, k in rows.items()}),
+    ):
+        if title and reasons:
+            table.add_row(title, f"{sum(reasons.values()):,}")
+        for reason, n in sorted(reasons.items(), key=lambda item: (-item[1], item[0])):
+            table.add_row(f"  {reason}", f"{n:,}")
     out.print(table)
