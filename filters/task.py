@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,7 +169,7 @@ class ScoreTask:
 
     def batches(self, partition: int) -> int:
         """Of its pairs."""
-        return math.ceil(self.pool.paired(partition, ["key"]).num_rows / self.batch)
+        return -(-int(self.pool.paired(partition, ["key"]).num_rows) // self.batch)
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """The partition on one process, without an engine."""
