@@ -34,12 +34,12 @@ def path_ids(pictures: Sequence[str], texts: Sequence[str]) -> list[PathIds]:
     study = _group("accession", [p[-above] for p in lying])
     image = "/" + "[^/]+/" * (above - 2) + "(?P<image>[^/.]+)"
     why = f"{len(lying):,} of {len(parts):,} pictures lie in a folder that a text is named as"
-    made = [PathIds(study + image, rf"{study}\.txt$", why)]
+    found_ids = [PathIds(study + image, rf"{study}\.txt$", why)]
     if all(len(p) > above and named[p[-above]] == p[:-above] for p in lying):
         patient = _group("patient", [p[-above - 1] for p in lying])
         both = f"{patient}/{study}"
-        made.insert(0, PathIds(both + image, rf"{both}\.txt$", f"{why}, in their patient's folder"))
-    return made
+        found_ids.insert(0, PathIds(both + image, rf"{both}\.txt$", f"{why}, in their patient's folder"))
+    return found_ids
 
 
 def split_pattern(pictures: Sequence[str]) -> str | None:
