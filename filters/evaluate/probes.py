@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -129,9 +130,9 @@ class Probe:
         rows = self.scaler.transform(x)
         if not self.exclusive:
             return np.column_stack([model.decision_function(rows) for model in self.models])
-        scores = np.full((len(rows), self.width), _UNSEEN_LOG_ODDS)
-        scores[:, self.models[0].classes_] = self.models[0].predict_log_proba(rows)
-        return scores
+        found, scores = self.models[0].decision_function(rows), np.full((len(rows), self.width), _UNSEEN_LOG_ODDS)
+        scores[:, self.models[0].classes_] = np.column_stack([-found, found]) / 2 if found.ndim == 1 else found
+        return np.asarray(log_softmax(scores, axis=1))
 
     def fit(self, x: Rows, truth: Floats, strength: float, exclusive: bool) -> Probe:
         """Fitted to ``truth`` float64[m, c]: one class a row (``exclusive``), or any number, NaN for unknown ones."""
