@@ -111,12 +111,28 @@ class Batch:
     rows: int = 0
     whose: list[tuple[str, str]] | None = None
 
+    def take(self, rows: NDArray[np.int64], texts: list[str] | None = None) -> Batch:
+        """The pairs ``rows``, with other ``texts`` where they are given."""
+        images = {side: pixels[rows] for side, pixels in self.images.items()}
+        native = None if self.native is None else [self.native[i] for i in rows]
+        whose = None if self.whose is None else [self.whose[i] for i in rows]
+        own = [self.texts[i] for i in rows] if texts is None else texts
+        return Batch(images, own, self.valid[rows], native, self.rows, whose)
+
     def pixels(self, side: int) -> torch.Tensor:
         """uint8[n, c, side, side]; an image that did not decode is black."""
         import torch  # where a model reads them
 
         writable = np.require(self.images[side], requirements="W")  # what Ray's object store holds is not
         return torch.from_numpy(writable).permute(0, 3, 1, 2)
+
+
+def of_valid(batch: Batch, columns: Sequence[str], score: Callable[[Batch], NDArray[Any]]) -> Scores:
+    """float32[n] a column: what ``score`` says, float[k, columns], of the k pairs whose image decoded, else NaN."""
+    out, rows = np.full((len(batch.texts), len(columns)), np.nan, np.float32), np.flatnonzero(batch.valid)
+    if len(rows):
+        out[rows] = score(batch.take(rows))
+    return {name: out[:, k] for k, name in enumerate(columns)}
 
 
 class Method(Protocol):

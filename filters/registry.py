@@ -239,13 +239,8 @@ class OursRules:
 
 
 class CapfiltRules(BaseModel):
-    """How texts are proposed and chosen.
-
-    By nucleus sampling at ``top_p``, the paper's choice. ``shortest`` and ``longest`` are in tokens. ``threshold``: the
-    log-odds at which a text is accepted. An accepted original stays unless ``margin`` is set and the synthetic text is
-    ahead by that much. ``min_groups``: a sentence seen in fewer patients' training texts may not be repeated; 0 allows
-    it.
-    """
+    """How texts are proposed (by nucleus sampling, the paper's choice) and chosen. An accepted original stays unless
+    ``margin`` is set and the synthetic text is ahead by that much."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 

@@ -23,6 +23,7 @@ from filters.method import NO_RECORDS, Records, TrainingSet, add_to_card, module
 from filters.registry import CleanRules
 from filters.rules import FilterTrainingRules
 from filters.score import Needs, Scorer, prepare
+from filters.training.curve import read_curve
 
 FINDINGS = "findings"  # the score table's one column that is no score: what the text claims, `filters.findings.concept`
 _SAMPLE = 1000  # records of the pool whose scores the card remembers
@@ -233,10 +234,4 @@ def refuse(batch: Any) -> Any:
 
 def train_curve(folder: Path) -> list[tuple[float, float]]:
     """(epoch, loss) of a trained filter's metrics.csv, for the report page; empty where there is none."""
-    path = folder / "metrics.csv"
-    if not path.exists():
-        return []
-    lines = path.read_text().splitlines()
-    names = lines[0].split(",")
-    at, loss = names.index("epoch"), names.index("loss")
-    return [(float(c[at]), float(c[loss])) for c in (line.split(",") for line in lines[1:]) if c[loss]]
+    return [(row["epoch"], row["loss"]) for row in read_curve(folder, "metrics.csv") if "loss" in row]

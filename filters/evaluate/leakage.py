@@ -42,18 +42,6 @@ class Leakage:
         return {**each, "leaked": int(self.leaked.sum()), "records": len(self.leaked), "train_records": self.train}
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingIndex:
-    """Identifiers and signatures of the training records."""
-
-    keys: set[str]
-    pixels: set[str]
-    near: set[int]
-    patients: set[str]
-    texts: set[str]
-    size: int
-
-
 def leakage(encoded: Encoded, train: Path) -> Leakage:
     """``encoded`` (with ``signed``) against the shards of ``train``, a run's folder or a folder of shards.
 
@@ -61,18 +49,22 @@ def leakage(encoded: Encoded, train: Path) -> Leakage:
     (`filters.clean.seen_in_evaluation`), from the shards' index if there is one, else from the pictures themselves.
     Keys that are running numbers are ignored. Patients are compared as written: pseudonyms of two archives never match.
     """
-    training = _index_training(train)
-    own = encoded.data.hashes
-    own_hashes = zip(own.get("pixel_hash", encoded.pixel_hashes), encoded.pixel_hashes, strict=True)
-    patients = encoded.data.groups if encoded.data.known_patients else [""] * len(encoded.data)
+    rows = _training_rows(train)
+
+    def known(name: str) -> set[Any]:
+        return {row[name] for row in rows if row.get(name) is not None}
+
+    keys, pixels, patients, text_hashes = (known(n) for n in ("key", "pixel_hash", "patient", "text_hash"))
+    own = encoded.data.hashes.get("pixel_hash", encoded.pixel_hashes)
+    own_patients = encoded.data.groups if encoded.data.known_patients else [None] * len(encoded.data)
     masks = {
-        "key": [k in training.keys and not _COUNTER_KEY.fullmatch(k) for k in encoded.data.keys],
-        "pixels": [not training.pixels.isdisjoint(pair) for pair in own_hashes],
-        "near_duplicate": _near(encoded.phashes, training.near),
-        "patient": [p in training.patients for p in patients],
-        "text": [any(text_hash(t) in training.texts for t in part) for part in encoded.data.texts],
+        "key": [k in keys and not _COUNTER_KEY.fullmatch(k) for k in encoded.data.keys],
+        "pixels": [not pixels.isdisjoint(pair) for pair in zip(own, encoded.pixel_hashes, strict=True)],
+        "near_duplicate": _near(encoded.phashes, known("phash")),
+        "patient": [p in patients for p in own_patients],
+        "text": [any(text_hash(t) in text_hashes for t in part) for part in encoded.data.texts],
     }
-    return Leakage({k: np.array(v, bool) for k, v in masks.items()}, training.size)
+    return Leakage({k: np.array(v, bool) for k, v in masks.items()}, len(rows))
 
 
 def _near(phashes: Sequence[int], train_phashes: set[int]) -> list[bool]:
@@ -86,24 +78,19 @@ def _row(key: str, phash: int) -> dict[str, Any]:
     return {"key": key, "pixel_hash": None, "phash": phash}
 
 
-def _index_training(train: Path) -> TrainingIndex:
-    inside = train / "shards" if (train / "shards").is_dir() else train
-    shards = open_shards(inside)
-    index = read_hashes(shards)
-    pixels, near, patients, texts = set(), set(), set(), set()
+def _training_rows(train: Path) -> list[dict[str, Any]]:
+    """key, pixel_hash, phash, patient and text_hash of each training record: by the shards' index, else by the record
+    itself."""
+    shards = open_shards(train / "shards" if (train / "shards").is_dir() else train)
+    index, rows = read_hashes(shards), []
     for i, key in enumerate(shards.keys.tolist()):
-        row = index.get(key, {})
-        pixels_hash, phash = row.get("pixel_hash"), row.get("phash")
-        sample = None if pixels_hash and phash is not None and row.get("patient") else shards.read(i)
-        if sample is not None and (pixels_hash is None or phash is None):
-            raw = preprocess.read(sample.image)
-            pixels_hash, phash = signature(raw) if raw is not None else (None, None)
-        if pixels_hash is not None:
-            pixels.add(str(pixels_hash))
-        if phash is not None:
-            near.add(int(phash))
-        patient = row.get("patient") or (sample.facts.get("patient") if sample is not None else None)
-        if patient:
-            patients.add(str(patient))
-        texts.add(row.get("text_hash") or text_hash(sample.text if sample is not None else shards.text(i)))
-    return TrainingIndex(set(shards.keys.tolist()), pixels, near, patients, texts, len(shards))
+        row = {**dict.fromkeys(("pixel_hash", "phash", "patient", "text_hash")), **index.get(key, {}), "key": key}
+        if row["pixel_hash"] is None or row["phash"] is None or not row["patient"]:
+            sample = shards.read(i)
+            if row["pixel_hash"] is None or row["phash"] is None:
+                raw = preprocess.read(sample.image)
+                row["pixel_hash"], row["phash"] = (None, None) if raw is None else signature(raw)
+            row["patient"] = row["patient"] or sample.facts.get("patient") or None
+        row["text_hash"] = row["text_hash"] or text_hash(shards.text(i))
+        rows.append(row)
+    return rows

@@ -32,6 +32,7 @@ from filters.method import (
     Scores,
     TrainingSet,
     load_method,
+    of_valid,
     read_card,
     write_card,
 )
@@ -136,15 +137,9 @@ class JudgesMethod:
 
     def __call__(self, batch: Batch) -> Scores:
         """float32[n] a column; NaN where the image did not decode. Without ``whose`` no other pair is considered."""
-        images, sentences = self.towers.embed(batch)
-        seen = batch.valid
-        out = {name: np.full(len(batch.texts), np.nan, np.float32) for name in self.columns}
-        if not seen.any():
-            return out
-        texts = [t for t, valid in zip(batch.texts, seen, strict=True) if valid]
-        rows = self.panel.rows(images[seen], sentences[seen], texts)
-        whose = batch.whose or [("", "")] * len(batch.texts)
-        keys, groups = (digests([w[k] for w, valid in zip(whose, seen, strict=True) if valid]) for k in (0, 1))
-        for name, values in zip(self.columns, self.panel.probability(keys, groups, *rows), strict=True):
-            out[name][seen] = values
-        return out
+        return of_valid(batch, self.columns, self._score)
+
+    def _score(self, batch: Batch) -> NDArray[np.float64]:
+        rows = self.panel.rows(*self.towers.embed(batch), batch.texts)
+        keys, groups = (digests([own[k] for own in batch.whose or [("", "")] * len(batch.texts)]) for k in (0, 1))
+        return np.column_stack(self.panel.probability(keys, groups, *rows))

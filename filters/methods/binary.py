@@ -15,7 +15,17 @@ import torch
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError, RunError
-from filters.method import Batch, Progress, Records, Scores, TrainingSet, checkpoint_hash, read_card, write_card
+from filters.method import (
+    Batch,
+    Progress,
+    Records,
+    Scores,
+    TrainingSet,
+    checkpoint_hash,
+    of_valid,
+    read_card,
+    write_card,
+)
 from filters.metrics import auroc
 from filters.registry import BinaryRules as Rules
 from filters.rules import FilterTrainingRules
@@ -75,14 +85,11 @@ class Binary:
 
     def __call__(self, batch: Batch) -> Scores:
         """float32[n] log-odds; NaN exactly where the image did not decode."""
-        out = np.full(len(batch.texts), np.nan, np.float32)
-        if batch.valid.any():
-            texts = [t for t, valid in zip(batch.texts, batch.valid, strict=True) if valid]
-            found = features(self.towers, self.blocks, batch.pixels(self.towers.side)[batch.valid], texts)
-            with torch.inference_mode():
-                rows = torch.from_numpy(found)
-                out[batch.valid] = self.blocks(lambda f: self.classifier(f.to(self.towers.device)), rows)
-        return {"": out}
+        return of_valid(batch, self.columns, self._score)
+
+    def _score(self, batch: Batch) -> NDArray[np.float32]:
+        found = features(self.towers, self.blocks, batch.pixels(self.towers.side), batch.texts)
+        return self.blocks(lambda f: self.classifier(f.to(self.towers.device))[:, None], torch.from_numpy(found))
 
 
 def features(towers: Filter, blocks: Blocks, pixels: torch.Tensor, texts: list[str]) -> NDArray[np.float32]:

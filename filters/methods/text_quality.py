@@ -53,7 +53,6 @@ _ENOUGH, _TOO_MANY = 12, 400  # words
 _PARTS = {"boilerplate": 1.0, "prior": 0.25, "template": 1.0, "length": 0.5}
 _OFTEN, _RARE = 20, 8  # a sentence of every twentieth patient is said of all; words that can be rare
 _WORST = -4.0  # the least a part can take away, in spreads of the clean set
-DECIMALS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +127,7 @@ class TextQuality:
         parts = (_raw(self.tables, batch.texts) - self.scale[:, 0]) / self.scale[:, 1]
         total = np.clip(parts, _WORST, 1.0) @ np.array(list(_PARTS.values()))
         columns = np.column_stack([total, parts])
-        return {n: np.round(columns[:, k], DECIMALS).astype(np.float32) for k, n in enumerate(self.columns)}
+        return {n: columns[:, k].astype(np.float32) for k, n in enumerate(self.columns)}
 
 
 def _raw(tables: Tables, texts: Sequence[str]) -> NDArray[np.float64]:

@@ -25,10 +25,10 @@ WALL = ("pairs/s", "waiting")  # wall-clock values, which differ from run to run
 _READ_EVERY = 32  # steps after which losses are read, because reading synchronises with the device
 
 
-def read_curve(out: Path) -> list[Row]:
-    """The rows of curve.csv; none if there is no file."""
+def read_curve(out: Path, name: str = "curve.csv") -> list[Row]:
+    """The rows of curve.csv, or of the file ``name``; none if there is no file."""
     try:
-        text = (out / "curve.csv").read_text("utf-8")
+        text = (out / name).read_text("utf-8")
     except FileNotFoundError:
         return []
     return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(io.StringIO(text))]

@@ -23,7 +23,7 @@ from filters.findings import edit
 from filters.findings.slots import Claims, Slots, learn_slots, read_claims
 from filters.findings.verifier.network import FindingsNet
 from filters.findings.verifier.train import fit
-from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, reading, write_card
+from filters.method import Batch, Progress, Records, Scores, TrainingSet, of_valid, read_card, reading, write_card
 from filters.metrics import auroc
 from filters.registry import FindingsRules as Rules
 from filters.towers import preprocess
@@ -118,17 +118,14 @@ class Findings:
 
     def __call__(self, batch: Batch) -> Scores:
         """float32[n] for each column, NaN if the image did not decode."""
-        scores = {name: np.full(len(batch.texts), np.nan, np.float32) for name in self.columns}
-        if not batch.valid.any():
-            return scores
-        rows = np.flatnonzero(batch.valid)
-        features = self.features(batch.images[self.sides[0]][rows], [batch.texts[i] for i in rows])
+        return of_valid(batch, self.columns, self._score)
+
+    def _score(self, batch: Batch) -> NDArray[np.float64]:
+        features = self.features(batch.images[self.sides[0]], batch.texts)
         odds = features @ self.weights[1:] + self.weights[0]
         if not np.isfinite(odds).all():
-            raise RunError(f"findings: {int((~np.isfinite(odds)).sum())} of {len(rows)} scores are NaN: train it again")
-        for name, values in zip(self.columns, (odds, features[:, 1], features[:, 3]), strict=True):
-            scores[name][rows] = np.round(values, 5)
-        return scores
+            raise RunError(f"findings: {int((~np.isfinite(odds)).sum())} of {len(odds)} scores are NaN: train it again")
+        return np.column_stack([odds, features[:, 1], features[:, 3]])
 
     def features(self, pixels: preprocess.Pixels, texts: Sequence[str]) -> NDArray[np.float64]:
         """float64[n, 6]: `FEATURES`, in that order."""

@@ -110,7 +110,7 @@ def rescored(table: pa.Table, batch: Batch, scorer: Scorer) -> pa.Table:
     text claims: null but where the synthetic text is chosen."""
     replaced = [i for i, choice in enumerate(table["chosen"].to_pylist()) if choice == "synthetic"]
     texts = [str(table["synthetic"][i].as_py()) for i in replaced]
-    found = scorer(_again(batch, replaced, texts)) if replaced else {}
+    found = scorer(batch.take(np.array(replaced), texts)) if replaced else {}
     claimed: list[str | None] = [None] * table.num_rows
     for i, text in zip(replaced, texts, strict=True):
         claimed[i] = concept(text)
@@ -120,12 +120,6 @@ def rescored(table: pa.Table, batch: Batch, scorer: Scorer) -> pa.Table:
             values[replaced] = found[name]
         table = table.append_column(f"{RESCORED}{name}", pa.array(values, from_pandas=True))
     return table.append_column(f"{RESCORED}{FINDINGS}", pa.array(claimed, pa.string()))
-
-
-def _again(batch: Batch, rows: list[int], texts: list[str]) -> Batch:
-    """The images ``rows`` with other texts."""
-    native = None if batch.native is None else [batch.native[i] for i in rows]
-    return Batch({side: p[rows] for side, p in batch.images.items()}, texts, batch.valid[rows], native, batch.rows)
 
 
 def check_captioner(folder: Path, field_: str) -> None:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
-from filters.method import Batch, Records, Scores
+from filters.method import Batch, Records, Scores, of_valid
 from filters.metrics import against_others, auroc, auroc_with_interval
 from filters.towers.blocks import Blocks
 from filters.towers.preprocess import Pixels
@@ -49,14 +49,7 @@ class Matcher:
 
     def __call__(self, batch: Batch) -> Scores:
         """float32[n] a column; NaN exactly where the image did not decode."""
-        out = {name: np.full(len(batch.texts), np.nan, np.float32) for name in self.columns}
-        if batch.valid.any():
-            texts = [t for t, valid in zip(batch.texts, batch.valid, strict=True) if valid]
-            pixels = batch.pixels(self.sides[0])[torch.from_numpy(batch.valid)]
-            found = self.run(self._score, texts, pixels)
-            for i, name in enumerate(self.columns):
-                out[name][batch.valid] = found[:, i]
-        return out
+        return of_valid(batch, self.columns, lambda b: self.run(self._score, b.texts, b.pixels(self.sides[0])))
 
     def run(self, function: Callable[..., torch.Tensor], texts: Sequence[str], pixels: torch.Tensor) -> Rows:
         """float32[n, ...]: ``function(pixels, ids)`` of n pairs, in blocks."""

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 
 from curate.errors import RunError
 from filters.banks import digests
-from filters.method import Batch, Progress, Scores, TrainingSet, read_card, reading, write_card
+from filters.method import Batch, Progress, Scores, TrainingSet, of_valid, read_card, reading, write_card
 from filters.methods.image_quality.features import BLANK, NAMES, describe, text_share
 from filters.methods.image_quality.negatives import draw_negative
 from filters.metrics import auroc
@@ -34,7 +34,6 @@ _CLIP = 6.0  # whitened values beyond this say no more
 _PARTS = {"blank": 1.0, "nonradiology": 1.0, "text": 0.25}
 _WORST = -6.0  # the least a part can take away, in spreads of the clean set
 _TEXT_UNIT = 0.004  # share of the picture: half a short line
-DECIMALS = 5
 
 Array = NDArray[np.float64]
 
@@ -117,15 +116,11 @@ class ImageQuality:
 
     def __call__(self, batch: Batch) -> Scores:
         """float32[n] a column, in spreads of the clean set around its median; NaN where the image did not decode."""
-        scores = {name: np.full(len(batch.texts), np.nan, np.float32) for name in self.columns}
-        rows = np.flatnonzero(batch.valid)
-        if not len(rows):
-            return scores
-        parts = self._parts([_grey_if_grey(batch.images[self.sides[0]][i]) for i in rows])
-        total = np.clip(parts, _WORST, 1.0) @ np.array(list(_PARTS.values()))
-        for name, values in zip(self.columns, (total, *parts.T), strict=True):
-            scores[name][rows] = np.round(values, DECIMALS)
-        return scores
+        return of_valid(batch, self.columns, self._score)
+
+    def _score(self, batch: Batch) -> Array:
+        parts = self._parts([_grey_if_grey(picture) for picture in batch.images[self.sides[0]]])
+        return np.column_stack([np.clip(parts, _WORST, 1.0) @ np.array(list(_PARTS.values())), parts])
 
     def _parts(self, pictures: Sequence[preprocess.Pixels]) -> Array:
         described = np.array([describe(p) for p in pictures])
