@@ -71,7 +71,7 @@ def test_a_score_does_not_depend_on_its_neighbours_and_is_nan_only_without_an_im
         np.testing.assert_array_equal(np.isnan(one), [False] * 5 + [True] * 2)
 
 
-def test_margin_is_there_where_it_is_asked_for(folder: Path, tmp_path: Path):
+def test_margin_is_there_where_it_is_asked_for(folder: Path):
     images, texts, _ = pairs(6, start=700)
     plain, asked = Scorer({"d": str(folder)}, "cpu"), Scorer({"d": str(folder)}, "cpu", scoring={"d": {"margin": True}})
     assert plain.columns == ["d", "d_negclip", "d_normsim"] and asked.columns == [*plain.columns, "d_margin"]
@@ -80,12 +80,6 @@ def test_margin_is_there_where_it_is_asked_for(folder: Path, tmp_path: Path):
     assert list(more) == asked.columns and np.isfinite(more["d_margin"]).all()
     for name in few:
         np.testing.assert_array_equal(few[name], more[name])
-    old = {name: path.read_bytes() for path in folder.iterdir() if (name := path.name) != "card.json"}
-    card = read_card(folder)
-    del card["rules"]["margin"]  # written before it was a choice
-    for name, content in (old | {"card.json": json.dumps(card).encode()}).items():
-        (tmp_path / name).write_bytes(content)
-    assert Scorer({"d": str(tmp_path)}, "cpu").columns == asked.columns
 
 
 def test_bf16_scores_nearly_the_same_and_no_less_independently(folder: Path):
