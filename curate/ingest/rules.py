@@ -3,6 +3,7 @@ a finished run, or one that others work on, does without."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,16 +34,30 @@ _NAMES = {
 UNKNOWN = "?"  # a split's name that is none
 
 
-@dataclass(frozen=True)
+def _uid(name: str) -> str:
+    """A SOP class's UID, of its UID or its keyword (CTImageStorage)."""
+    from pydicom import uid  # only where a class is named
+
+    found = name if re.fullmatch(r"[0-9.]+", name) else getattr(uid, name, None)
+    if not isinstance(found, str):
+        raise ValueError(f"no SOP class '{name}'; give its UID or its keyword, as CTImageStorage")
+    return str(found)
+
+
+@pydantic_dataclass(frozen=True, config=PART)
 class Facts:
-    """What a file's header can say; an empty one says nothing. ``sop_class``: UIDs; ``image_type``: values of
-    ImageType, any of them; ``smaller_than``: the shorter side, ``larger_than``: the longer side, in pixels."""
+    """What a file's header says: any of the values of each. Sizes are of the shorter and of the longer side, px."""
 
     modality: tuple[str, ...] = ()
-    sop_class: tuple[str, ...] = ()
+    """Any of these DICOM modalities."""
+    sop_class: tuple[Annotated[str, AfterValidator(_uid)], ...] = ()
+    """Any of these SOP classes, by UID or keyword (CTImageStorage)."""
     image_type: tuple[str, ...] = ()
-    smaller_than: int | None = None
-    larger_than: int | None = None
+    """Any of these values in Image Type (DERIVED, SECONDARY, ...)."""
+    smaller_than: Annotated[int, Field(ge=1)] | None = None
+    """The shorter side is below so many px."""
+    larger_than: Annotated[int, Field(ge=1)] | None = None
+    """The longer side is above so many px."""
 
 
 @dataclass(frozen=True)

@@ -2,48 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic.dataclasses import dataclass
 
 from curate.ingest.rules import Facts, FileRules, ReportSource, SplitTable
-from curate.part import Fraction, Location, Part
+from curate.part import PART, Fraction, Location, Part
 from curate.sources.reports.captions import CaptionRules, label_words
-from curate.sources.reports.report import Asked, ReportColumns
+from curate.sources.reports.report import Asked, Columns, ReportColumns
 from curate.sources.scan import ImageSource
 
 
-def _uid(name: str) -> str:
-    """A SOP class's UID, of its UID or its keyword (CTImageStorage)."""
-    from pydicom import uid  # only where a class is named
-
-    found = name if re.fullmatch(r"[0-9.]+", name) else getattr(uid, name, None)
-    if not isinstance(found, str):
-        raise ValueError(f"no SOP class '{name}'; give its UID or its keyword, as CTImageStorage")
-    return str(found)
-
-
-class FileFacts(Part):
-    """What a file's header says: any of the values of each. Sizes are of the shorter and of the longer side, px."""
-
-    modality: tuple[str, ...] = ()
-    """Any of these DICOM modalities."""
-    sop_class: tuple[Annotated[str, AfterValidator(_uid)], ...] = ()
-    """Any of these SOP classes, by UID or keyword (CTImageStorage)."""
-    image_type: tuple[str, ...] = ()
-    """Any of these values in Image Type (DERIVED, SECONDARY, ...)."""
-    smaller_than: Annotated[int, Field(ge=1)] | None = None
-    """The shorter side is below so many px."""
-    larger_than: Annotated[int, Field(ge=1)] | None = None
-    """The longer side is above so many px."""
-
-    def facts(self) -> Facts:
-        """For the engine room."""
-        return Facts(self.modality, self.sop_class, self.image_type, self.smaller_than, self.larger_than)
-
-
-class Excluded(FileFacts):
+@dataclass(frozen=True, config=PART)
+class Excluded(Facts):
     """Any of these is against a file. ``path``: shell patterns over relative paths or names; they are not even
     counted, the rest is dropped as ``excluded_by_recipe``."""
 
@@ -72,7 +44,7 @@ class Images(Part):
     """Regular expression over relative paths with groups among accession, study, patient, image, split."""
     key_first: Literal["header", "path"] = "header"
     """Whose ids count where both speak: the header's or the path's."""
-    include: FileFacts = FileFacts()
+    include: Facts = Facts()
     """A file must have all of these."""
     exclude: Annotated[Excluded, BeforeValidator(lambda v: {"path": v} if isinstance(v, list | tuple) else v)] = (
         Excluded()
@@ -91,42 +63,8 @@ class Images(Part):
 
     def file_rules(self) -> FileRules:
         """Which files are wanted, and what their paths say."""
-        include, exclude = self.include.facts(), self.exclude.facts()
         kept = self.localizers, self.screens, self.declared_clean
-        return FileRules(self.key_pattern, self.key_first, include, exclude, *kept)
-
-
-class Columns(Part):
-    """Which report column says what; a text file a study needs none."""
-
-    text: str | None = None
-    """Column of the whole report."""
-    sections: dict[str, str] = Field(default_factory=dict)
-    """Section name to column, where a table has one a section; left out: none."""
-    accession: str | None = None
-    """Column of the accession number."""
-    study: str | None = None
-    """Column of the Study Instance UID."""
-    patient: str | None = None
-    """Column of the patient's id."""
-    patient_name: str | None = None
-    """Column of the patient's name, which goes from the text."""
-    date: str | None = None
-    """Column of the study's day."""
-    image: str | None = None
-    """Column of the picture's relative path or name."""
-    group: str | None = None
-    """Column whose value groups rows beside the patient (a case)."""
-    clean: str | None = None
-    """Column that declares a row reviewed: the filters' clean set."""
-    split: str | None = None
-    """Column of the source's own split."""
-    status: str | None = None
-    """Column of preliminary, final, addendum, cancelled."""
-    order: str | None = None
-    """Column of a number or time that says which report is later."""
-    keep: dict[str, str] = Field(default_factory=dict)
-    """Name of yours to a column that is carried along, scrubbed and verified like the text; left out: none."""
+        return FileRules(self.key_pattern, self.key_first, self.include, self.exclude, *kept)
 
 
 def _words_by_value(raw: Any) -> Any:
@@ -217,7 +155,7 @@ class Reports(Part):
         questions = self.questions
         words = self.labels.words() if self.labels else {}
         columns = (questions.question, questions.answer, questions.open) if questions else (None, None, "keep")
-        return ReportColumns(**self.columns.model_dump(), caption=CaptionRules(self.caption or "", words, *columns))
+        return ReportColumns(**vars(self.columns), caption=CaptionRules(self.caption or "", words, *columns))
 
 
 class Pair(Part):

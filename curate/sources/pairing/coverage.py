@@ -119,7 +119,7 @@ def describe(counts: Tally, images: pa.Table, reports: pa.Table, rules: PairRule
         return found
     lines = [*found.lines, *_coverage(images, reports, rules), *_refused(counts), *_lost(reports, rules)]
     remedies = sorted(_remedies(images, reports, rules, counts), key=lambda r: (-r[0], r[1]))
-    lines += [f"{n:,} of {found.images:,} images would pair if {problem}" for n, problem in remedies]
+    lines += [f"{n:,} of {found.images:,} images would pair if {remedy}" for n, remedy in remedies]
     return replace(found, lines=tuple(lines))
 
 
@@ -160,7 +160,7 @@ _REFUSED = {
 
 def _refused(counts: Tally) -> Iterator[str]:
     """What the images were refused for that did find something."""
-    return (f"{n:,} images {problem}" for reason, problem in _REFUSED.items() if (n := counts.refused(reason)))
+    return (f"{n:,} images {text}" for reason, text in _REFUSED.items() if (n := counts.refused(reason)))
 
 
 def _lost(reports: pa.Table, rules: PairRules) -> Iterator[str]:
@@ -202,7 +202,7 @@ def _remedies(images: pa.Table, reports: pa.Table, rules: PairRules, counts: Tal
         if n > now:
             yield n, "ids of patients were not compared (is columns.patient right?): pair.require_same_patient: false"
     others = (*_crossed(images, reports), *_in_paths(images, reports), *_in_names(images, reports))
-    yield from ((n, problem) for n, problem in others if n > now)
+    yield from ((n, remedy) for n, remedy in others if n > now)
 
 
 def _crossed(images: pa.Table, reports: pa.Table) -> Iterator[tuple[int, str]]:

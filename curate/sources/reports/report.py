@@ -6,11 +6,13 @@ import pickle
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import pyarrow as pa
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from curate.errors import DropRecord
+from curate.part import PART
 from curate.record import Reason
 from curate.sources.pairing.several import Several
 from curate.sources.reports.captions import CaptionRules
@@ -32,25 +34,46 @@ _NO_TEXT = re.compile(
 )  # as databases write nothing
 
 
-@dataclass(frozen=True)
-class ReportColumns:
-    """Which column says what; None: no column does. ``text``, ``sections`` or both make the report's text."""
+@pydantic_dataclass(frozen=True, config=PART)
+class Columns:
+    """Which report column says what; a text file a study needs none."""
 
     text: str | None = None
-    sections: Mapping[str, str] = field(default_factory=dict)  # section name -> column
+    """Column of the whole report."""
+    sections: dict[str, str] = field(default_factory=dict)
+    """Section name to column, where a table has one a section; left out: none."""
     accession: str | None = None
+    """Column of the accession number."""
     study: str | None = None
+    """Column of the Study Instance UID."""
     patient: str | None = None
-    date: str | None = None
-    image: str | None = None  # path or name of the one image that the row is about
+    """Column of the patient's id."""
     patient_name: str | None = None
-    group: str | None = None  # rows that must share a split; by default the patient
-    clean: str | None = None  # whether the row belongs to the trusted set
-    split: str | None = None  # the source's own: train, val or test, by any of their usual names
-    status: str | None = None  # preliminary, final, addendum: which of several reports is the one
-    order: str | None = None  # a number or a moment by which several reports follow one another
-    caption: CaptionRules = field(default_factory=CaptionRules)  # a text made of several columns
-    keep: Mapping[str, str] = field(default_factory=dict)  # name in the record's meta -> column
+    """Column of the patient's name, which goes from the text."""
+    date: str | None = None
+    """Column of the study's day."""
+    image: str | None = None
+    """Column of the picture's relative path or name."""
+    group: str | None = None
+    """Column whose value groups rows beside the patient (a case)."""
+    clean: str | None = None
+    """Column that declares a row reviewed: the filters' clean set."""
+    split: str | None = None
+    """Column of the source's own split."""
+    status: str | None = None
+    """Column of preliminary, final, addendum, cancelled."""
+    order: str | None = None
+    """Column of a number or time that says which report is later."""
+    keep: dict[str, str] = field(default_factory=dict)
+    """Name of yours to a column that is carried along, scrubbed and verified like the text; left out: none."""
+
+
+@dataclass(frozen=True)
+class ReportColumns(Columns):
+    """With ``caption``: a text made of several columns. ``text``, ``sections`` or both, or that, make the report's
+    text; None: no column does."""
+
+    caption: CaptionRules = field(default_factory=CaptionRules)
 
     def by_field(self) -> dict[str, str]:
         """Field of the recipe under ``columns`` -> the column it names."""
@@ -197,13 +220,7 @@ class PackedReports(Sequence[Report]):
     def __len__(self) -> int:
         return len(self.packed)
 
-    @overload
-    def __getitem__(self, row: int) -> Report: ...
-    @overload
-    def __getitem__(self, row: slice) -> PackedReports: ...
-    def __getitem__(self, row: int | slice) -> Report | PackedReports:
-        if isinstance(row, slice):
-            return PackedReports(self.packed[row])
+    def __getitem__(self, row: Any) -> Any:
         return Report(*pickle.loads(self.packed[row]))  # noqa: S301  our own bytes, of this memory or sealed
 
     def __iter__(self) -> Iterator[Report]:
