@@ -91,7 +91,7 @@ class Pipeline:
         picture, report = r.picture_rules(), r.report_rules()
         config = {"picture": asdict(picture), "report": asdict(report), "deid": r.deid.model_dump()}
         make = partial(tasks.ingest, picture, report, self.secret, str(self.sealed_index), str(self.run / "steps"))
-        step = Step("ingest", Deferred(partial(make, "")), self.partitions, config, [self.index.hash], version=27)
+        step = Step("ingest", Deferred(partial(make, "")), self.partitions, config, [self.index.hash], version=28)
         return replace(step, task=Deferred(partial(make, step.rules)))
 
     @cached_property

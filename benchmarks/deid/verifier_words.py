@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from curate.deid.verify import languages
+from curate.deid.verify import vocabulary
 
-DATA = Path(languages.__file__).parent / "data" / "others.txt.gz"
+DATA = Path(vocabulary.__file__).parent / "data" / "others.txt.gz"
 MOST, SHORTEST = 24_000, 4  # words a language, letters a word
 HEAD = (
     "# The 24,000 most frequent words of six languages (wordfreq 3.1.1, CC BY-SA 4.0), four letters and more, as they"
@@ -41,7 +41,7 @@ def frequent(folder: Path, code: str) -> Iterator[str]:
 
 def listed(folder: Path) -> str:
     """The text of the list: "## code" and the words under it, in order of their letters."""
-    parts = [f"## {code}\n" + "\n".join(sorted(islice(frequent(folder, code), MOST))) for code in languages.CODES]
+    parts = [f"## {code}\n" + "\n".join(sorted(islice(frequent(folder, code), MOST))) for code in vocabulary.CODES]
     return HEAD + "\n".join(parts) + "\n"
 
 

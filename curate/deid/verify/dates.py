@@ -25,6 +25,7 @@ _MONTHS = (
     "december dec diciembre dic dezembro dez dicembre décembre dezember",
 )
 _MONTH_OF = {form: n for n, names in enumerate(_MONTHS, 1) for form in f"{names} {plain(names)}".split()}
+_WORDS_TOO = frozenset(["may", "march", "mar", "set", "out", "ago", "mag", "gen", "sept"])  # "lesions may 3 ..."
 _MONTH = rf"(?P<mon>(?:{'|'.join(sorted({name[:3] for name in _MONTH_OF}))})[^\W\d_]{{0,9}})"
 _LINK = r"[\s,./-]{0,3}(?:(?:of|de|del|di|the)\s)?\s?"
 _YEAR = r"(?P<y>(?:18|19|20)\d\d|['’]?\d\d)(?!\d)"
@@ -57,6 +58,7 @@ _CLOCKS = (
         r"(?!\d|[.,]\d|\s?(?:mm|cm|ml|mg|%))",
         re.I,
     ),
+    re.compile(r"(?<=[^\W\d_\]] \()(?P<h>[01]\d|2[0-3])\.(?P<m>[0-5]\d)(?=\)(?:[:.,;]|$))"),  # behind a name
 )
 # A day without a year counts only after a word that dates something, or before a clock time: not "3/10 pain".
 _DAY_ONLY = r"(\d{1,2}/\d{1,2})(?![\d/]|\s?(?:mm|cm|%|pain|strength|images?|slices?|of\b))"
@@ -65,7 +67,7 @@ _STUDY = (
     r"|reports?)"
 )
 _CUED = re.compile(
-    rf"\b(?:on|dated|since|until|till|{_STUDY}\s(?:of|from)|compar\w+[^.\n]{{0,60}}\s(?:of|from|to|with|and|,)"
+    rf"\b(?:on|il|le|el|em|dia|am|op|dated|since|until|till|{_STUDY}\s(?:of|from)|compar\w+[^.\n]{{0,60}}\s(?:of|from|to|with|and|,)"
     rf"|signed|prior)"
     rf"[\s:]{{1,2}}{_DAY_ONLY}",
     re.I,
@@ -181,7 +183,7 @@ def _named(hit: re.Match[str]) -> Iterator[str]:
     if year:
         years = [int(year)] if len(year) == 4 else [1900 + int(year), 2000 + int(year)]
         yield from (d.isoformat() for y in years if (d := _day(y, month, day)) is not None)
-    elif hit["mon"][0].isupper():  # "lesions may 3 ..."
+    elif hit["mon"][0].isupper() or hit["mon"] not in _WORDS_TOO:
         yield f"--{month:02}-{day:02}"
 
 
@@ -201,7 +203,7 @@ _OVER_89 = re.compile(
     rf"|(?<![\w.])(?:9\d|1[0-4]\d){_AGE_UNIT}"
     r"|(?<![\w.])(?:9\d|1[0-4]\d)\s?(?-i:[MF])\b"
     r"|(?<![\w.,])(?:9\d|1[0-4]\d)[\s-]{0,2}(?:j(?:ae|ä|a)hrig\w*|jahren?\b|años\b|anos\b|ans\b|anni\b|jaar\b"
-    r"|jarige?\b|aa\b)|\banni (?:9\d|1[0-4]\d)\b",
+    r"|jarige?\b|aa\b)|(?:^|[\],] )(?:9\d|1[0-4]\d)\s?(?:j|jr|a)\b[.,]|\banni (?:9\d|1[0-4]\d)\b",
     re.IGNORECASE,
 )
 _BIRTH_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic)[a-z]*"

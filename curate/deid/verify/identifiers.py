@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from curate.deid.verify import dates, languages
+from curate.deid.verify import dates
 from curate.deid.verify.finding import Finding
 from curate.deid.verify.names import facilities, person_names
-from curate.deid.verify.normalise import normalise, plain
-from curate.deid.verify.vocabulary import is_known
+from curate.deid.verify.normalise import in_capitals, normalise, plain
+from curate.deid.verify.vocabulary import is_known, language
 from curate.memory import once
 
 _UNITS = r"mm|cm|ml|cc|mg|mcg|ug|kg|hu|msec|ms|mgy|mhz|khz|hz|kvp?|mas?|iu|units?|cells|bpm|mmhg|ft|lbs?|x10|ppm|ng|pg"
@@ -60,7 +60,30 @@ _STREET = re.compile(
     r"|ROAD|LANE|DRIVE|BLVD)\b"
 )
 _BOX = re.compile(r"\b(?:P\.?O\.? Box|Apt\.?|Apartment|Suite) ?#?\d+\w?", re.IGNORECASE)
+_ROOM = re.compile(
+    r"\b(?:(?:room|ward|bed|bay|zimmer|zi|hab|habitacion|cama|chambre|lit|stanza|letto|kamer|leito|quarto)\.? ?"
+    r"(?:no\.? ?)?(?=\d)|station (?=\d{3}))(\d{1,4}[A-Za-z]?)\b(?!\s?(?:%|mm|cm|ml))",
+    re.IGNORECASE,
+)
 _ZIP = re.compile(r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b")
+# Streets with numbers, and postal codes with towns, in other languages than English.
+_STREETS_ELSEWHERE = (
+    re.compile(
+        r"(?:\b\d{1,4}(?: bis| ter)?,? )?\b(?:rue|avenue|boulevard|place|chemin|quai|impasse|allee|calle|c/|avda\.?"
+        r"|avenida|plaza|paseo|ronda|via|viale|corso|piazza|largo|vicolo|rua|travessa|praca|alameda|estrada|strada)\.? "
+        r"(?:(?:de|del|della|dei|des|du|da|do|das|dos|la|los|las|le|les|l'|d')[ ]?){0,3}[^\W\d_][\w'.]*"
+        r"(?: [^\W\d_][\w'.]*){0,3}?,? (?:n[ºo.°]*\.? ?)?\d{1,4}(?:/[a-z])?\b(?!\s?(?:mm|cm|%))"
+        r"|\b\d{1,4}(?: bis| ter)?,? (?:rue|avenue|boulevard|place|chemin|quai|impasse|allee)"
+        r" [^\n,;0-9]{3,40}(?=,|\n|$)"
+        r"|\b[\w.-]{2,}(?:stra(?:ss|ß)e|str\.|weg|platz|allee|gasse|ring|markt|straat|laan|plein|gracht|kade|singel)"
+        r" \d{1,4}(?:[a-z]|[-/][a-z0-9]{1,3})?\b(?!\s?(?:mm|cm|%))",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"(?<![\w.,/-])(?!(?:19|20)\d\d ?[A-Z]{2} )"  # no "2013 IN ..."
+        r"(?:[A-Z]{1,2}-\d{4,5}|\d{5}|\d{4} ?[A-Z]{2}|\d{4}-\d{3}|\d{5}-\d{3}) [A-Z][\w'-]{2,}"
+    ),
+)
 
 
 def shapes_of(text: str) -> dict[tuple[Finding, str], None]:
@@ -90,11 +113,14 @@ def _shapes(flat: str) -> Iterator[tuple[Finding, str, int, int]]:
             yield Finding.ID, re.sub(r"[\W_]", "", hit[0]).lower(), *hit.span()
     for hit in _CUED_ID.finditer(flat):
         yield Finding.ID, re.sub(r"[\W_]", "", hit[1]).lower(), *hit.span(1)
-    for pattern in (_STREET, _BOX, _ZIP):
+    for hit in _ROOM.finditer(flat):
+        yield Finding.PLACE, normalise(hit[0]), *hit.span(1)
+    patterns: tuple[re.Pattern[str], ...] = (_STREET, _BOX, _ZIP)
+    if language(flat) != "en":
+        flat, patterns = in_capitals(flat), (*patterns, *_STREETS_ELSEWHERE)
+    for pattern in patterns:
         for hit in pattern.finditer(flat):
             yield Finding.PLACE, normalise(hit[0]), *hit.span()
-    if languages.language(flat) != "en":
-        yield from ((Finding.PLACE, normalise(flat[s:e]), s, e) for s, e in languages.street_spans(flat))
 
 
 _A_DATE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}")
@@ -177,7 +203,7 @@ _MIN_WORDS = 3
 _YEAR = re.compile(r"(?:18|19|20)\d\d")
 _NO_PIECES = """
 www http https com org net edu gov street avenue ave road lane drive boulevard blvd court way place terrace parkway
-highway circle square trail close crescent box apt apartment suite hours hour hrs of the and at on st nd rd th am pm
+highway circle square trail close crescent box apt apartment suite hours hour hrs of the and at on st nd rd th am pm no
 """
 _MIN_DIGITS = {Finding.ID: 3, Finding.CONTACT: 3, Finding.PLACE: 2}  # of a piece that could identify someone
 _NO_PIECE = frozenset(_NO_PIECES.split())
@@ -214,7 +240,10 @@ def _read_source(source: str) -> _SourceIdentifiers:
     for kind, key, start, end in _shapes(flat):
         shapes[kind, key] = None
         spans[start, end] = kind
-    spans |= {(start, end): Finding.DATE for start, end, _ in dates.date_spans(flat)}
+    date_keys = {day.isoformat() for day in shifted}
+    for start, end, keys in dates.date_spans(flat):
+        spans[start, end] = Finding.DATE
+        date_keys.update(keys)
     words: list[tuple[int, int]] = []
     for start, end, distinct in person_names(lines):
         if distinct:
@@ -225,7 +254,6 @@ def _read_source(source: str) -> _SourceIdentifiers:
     inside = _count_inside(flat, spans, pieces) | _count_inside(lines, dict.fromkeys(words, Finding.NAME), pieces)
     cued |= {normalise(name): Finding.PLACE for name in facilities(lines)}
     cued |= {phrase: kind for kind, phrase in shapes if kind is Finding.PLACE}
-    date_keys = dates.date_keys(lines) | {day.isoformat() for day in shifted}
     return _SourceIdentifiers(shapes, date_keys, cued, pieces, inside, Counter(_PIECE.findall(lines)))
 
 

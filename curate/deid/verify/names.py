@@ -1,4 +1,8 @@
-"""The verifier's detection of names: after titles and cues, before degrees, or words of no vocabulary."""
+"""The verifier's detection of names of people and facilities: runs of capitalised words, judged by what is around them.
+
+One rule for all languages: a word of no vocabulary inside a sentence is a name; a word that is also an ordinary one is
+a name behind a title, an office or a kinship, or before a degree or a verb of persons.
+"""
 
 from __future__ import annotations
 
@@ -6,120 +10,118 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from curate.deid.verify import languages
-from curate.deid.verify.vocabulary import is_known, is_standard
+from curate.deid.verify.normalise import in_capitals
+from curate.deid.verify.vocabulary import is_function_word, is_known, is_standard, is_word_of, language
 
 # Bounded, and anchored at the start of a word: for what is no text ("AAAA...", base64) time must stay linear.
-_WORD = r"[^\W\d_]{1,60}(?:['’-][^\W\d_]{1,60}){0,5}"
+_WORD = re.compile(r"[^\W\d_]{1,60}(?:['’-][^\W\d_]{1,60}){0,5}")
 _NAME = r"(?<![^\W\d_])[A-Z][^\W\d_]{0,60}(?:['’-][^\W\d_]{1,60}){0,5}"  # in text without accents
-_RUN = rf"(?:[A-Z]\.|{_NAME})(?:,?[ \t]{{1,2}}(?:[A-Z]\.|{_NAME})){{0,3}}"
-_TITLED = re.compile(
-    rf"\b(?:Dr|DR|Drs|Doctor|Prof|Professor|Mr|MR|Mrs|MRS|Ms|MS|Miss|Mx|Sra?|Dra|Herr|Frau|Nurse|Sister|Rev)(\.)?\s{{1,2}}({_RUN})"
+_PARTICLE = "van von vom de der den del della dei di da do dos das du des la le el zu ter ten bin"
+_PARTICLES = rf"(?:(?i:{_PARTICLE.replace(' ', '|')})[ ]){{0,3}}"
+_RUN = re.compile(rf"(?:[A-Z]\.|{_NAME})(?:,?[ \t]{{1,2}}{_PARTICLES}(?:[A-Z]\.|{_NAME})){{0,15}}")
+_BEFORE = re.compile(rf"([^\W\d_]+)(?:\s?([.:=,])[ \t]{{0,4}}\n?[ \t]{{0,4}}|[ \t]{{1,3}}){_PARTICLES}$")
+_AHEAD = 60  # characters that are looked at before a name
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_TITLES = _set(
+    """
+    dr med drs dres dra doctor doctora docteur dokter doktor dott dottssa dottor dottore dottoressa ssa prof profssa
+    professor professeur mr mrs ms miss mx sr sra srta senhor senhora dona don herr herrn hr frau fr monsieur madame
+    mademoiselle mme mlle sig sigg sigra signor signora dhr mevr mevrouw mw heer nurse sister rev oa collega kollege
+    kollegin
+    """
 )
-_BY = re.compile(
-    r"\b(?i:signed|dictated|transcribed|authenticated|verified|approved|attested|finali[sz]ed|interpreted|reported|read|reviewed"
-    r"|performed|ordered|requested|referred|entered|prepared|supervised|examined|seen|scanned|typed)"
-    rf"(?: (?i:electronically|off|out))?(?: (?i:by)|:) ?:?\s{{0,2}}({_RUN})"
+_TECHNIQUES = _set("DR MR MS FR HR")  # in capitals and without a full stop: "MR Brain"
+# Who writes, asks, is told or is examined, and their kin: a name may follow.
+_OFFICES = _set(
+    """
+    by per told called paged phoned telephoned notified informed asked contact contacted helping annotated named signed
+    attn dear cc physician radiologist technologist technician sonographer resident transcriptionist consultant surname
+    name son daughter wife husband mother father sister brother aunt uncle niece nephew cousin
+    partner friend neighbor neighbour caregiver guardian spouse fiance fiancee grandson granddaughter grandmother
+    grandfather befundet diktiert erstellt unterschrieben freigegeben gez gezeichnet untersucher zuweiser hausarzt
+    schreibkraft assistenz patientin befunder mutter vater tochter sohn arzt arztin informado firmado realizado
+    transcrito validado remitido revisado fdo tecnico tecnica medico medica paciente pte hija hijo madre padre guardia
+    etabli signe realise valide dactylographie manipulateur medecin patiente mere fille fils pere garde correspondant
+    refertato firmato eseguito trascritto validato paziente pz figlia figlio curante verslaglegging uitgevoerd getekend
+    get opgesteld uitgewerkt laborant aanvrager solicitante peticionario demandeur richiedente instelling moeder vader
+    dochter zoon huisarts laudado assinado digitado liberado ass pcte utente doente filha filho mae pai plantao
+    """
 )
-_TOLD_TO = re.compile(
-    r"\b(?i:discussed|communicated|conveyed|relayed|spoken?|speaking|called|paged|telephoned|faxed|notified|informed|contacted)"
-    rf"(?: \w{{1,60}}){{0,5}}? (?i:with|to) ({_RUN})|\b(?i:notified|informed|contacted|attn:?|dear|cc:?|named) ({_RUN})"
+_AGENTS = _set("por par da door von durch dal pelo pela dalla")  # in other languages: by whom
+_SHORTENED = _set("gez get fdo ass pte pz pcte attn cc")  # written with a full stop
+_KIN = _set(
+    """
+    mutter vater tochter sohn ehefrau ehemann hija hijo madre padre mere fille fils pere figlia figlio moeder vader
+    dochter zoon filha filho mae pai
+    """
 )
-_FIELD = re.compile(
-    r"\b(?i:patient(?:'s)? name|surname|(?:first|last|full) name|(?:referring|ordering|attending|requesting|reading"
-    r"|interpreting)"
-    r" (?:physician|doctor|provider|radiologist|md)|physician|radiologist|technologist|resident"
-    rf"|transcriptionist|consultant|sonographer|name)\s?[:=]\s{{0,4}}({_RUN})"
+_IN_A_RUN = _set("by per named dear attn paged called notified informed contacted asked told signed")
+_DEGREES = _set("MD RN NP DO MBBS FRCR FACR DDS RDMS")
+# Cues of more than one word, at the end of what stands before a name.
+_PHRASES = re.compile(
+    r"(?:\b(?:discussed|communicated|conveyed|relayed|spoken?|speaking|called|paged|telephoned|faxed|notified|informed"
+    r"|contacted)(?: \w{1,60}){0,5}? (?:with|to)|\b(?:thanks|according|shown) to|\b(?:courtesy|care) of|\bobtained from"
+    r"|\bi,)[ ]{1,2}$",
+    re.IGNORECASE,
 )
+_ENDS = (" with ", " to ", " of ", " from ", " I, ", "with  ", "to  ")  # of these phrases
 _DEGREE = re.compile(
-    rf"({_NAME}\.?(?:[ ]{_NAME}\.?){{0,3}}),? (?:M\.?D\.?|D\.O\.|MBBS|MBChB|Ph\.?D\.?"
-    r"|R\.N\.|RN|PA-C|NP|FRCR|FACR|DDS)(?!\w)"
+    r"\.?,? (?:M\.?D\.?|D\.O\.|MBBS|MBChB|Ph\.?D\.?|R\.N\.|RN|PA-C|NP|FRCR|FACR|FRANZCR|DDS|RDMS)(?!\w)"
 )
-# Verbs of persons, not of films, findings or departments.
-_ACTS = (
-    r"(?i:held|called|phoned|brought|came|told|said|says|asked|asks|insisted|agreed|accompanied|helped|drove|moved?"
-    r"|cried|phones|calls|will (?:bring|call|return|come)|(?:was|were|is) (?:crying|present|informed|told|notified"
-    r"|called|unable|agitated|uncooperative|anxious|claustrophobic|here)|could not be|did not want|refused|declined"
-    r"|wanted|wants|thinks|thought|wrote|dictated|signed|works|lives|lived|mentioned"
-    r"|in \d+ (?:days?|weeks?|months?))\b"
+# Verbs of persons, not of films, findings or departments; the first ones also at the beginning of a sentence.
+_SPEAKS = (
+    r"held the|called|phoned|brought|said|asked|told|will (?:bring|call)|insisted|mentioned|thinks|thought"
+    r"|concurs?|agrees"
 )
-_DOES = re.compile(rf"(?: {_NAME})? {_ACTS}")
-_PAIR = re.compile(r" (?:[A-Z]\. )?([A-Z][a-z]{2,})\b")
+_ACTS = re.compile(
+    rf"(?: and (?:\[NAME\]|[A-Z]\w+))? (?:(?P<speaks>{_SPEAKS})|held|came|says|asks|agreed|accompanied|helped|drove"
+    r"|cried|disagree[sd]?|moved?|phones|calls|will (?:return|come)|(?:was|were|is) (?:crying|present|informed|told"
+    r"|called|notified|unable|agitated|uncooperative|anxious|claustrophobic|here)|could not be|did not want|refused"
+    r"|declined|wanted|wants|wrote|dictated|signed|works|lives|lived|in \d+ (?:days?|weeks?|months?)"
+    r"|(?P<did>measured|described|reported|noted|saw|placed|reviewed))\b",
+    re.IGNORECASE,
+)
+_SURE, _UNSURE, _WEAK, _NONE = 3, 2, 1, 0  # of a cue: a title, an office or verb, a technique that looks like a title
+_PLURALS = ("ists", "ians", "ants", "ents", "tors", "rses", "ngs", "ves", "ues", "ters", "lts")
 _STRANGER = re.compile(r"(?<![\w'’.@/-])[A-Z][a-z]{3,}(?:['’-][A-Z]?[a-z]+)*(?![\w@/]|-\d)")
-_SPEAKS = r"(?i:held the|called|phoned|brought|said|asked|told|will (?:bring|call)|insisted|mentioned|thinks|thought)\b"
-_SUBJECT = re.compile(
-    rf"(?<=[a-z,] )({_NAME}(?:[ ]{_NAME}){{0,2}})(?= {_ACTS})"
-    rf"|(?<![^.:\n] )(?<![\w,])((?![A-Z]\w*(?:ists?|ians?|ants?)\b){_NAME}(?:[ ]{_NAME}){{0,2}})(?= {_SPEAKS})"
-    rf"|(?<=\bthat )({_NAME})(?= (?:measured|described|reported|noted|saw|placed|reviewed|mentioned) )"
-)
-# "Frost and Rogers concur", "Roe: thank you" at the start of a line
-_AGREE = re.compile(rf"(?<![\w,] )({_NAME})(?: and ({_NAME}))? (?:concurs?|disagrees?|agrees?)\b")
-_SPEAKER = re.compile(r"^[ \t]*([A-Z][a-z]{2,20}):(?= \S)", re.MULTILINE)
-_TOWARD = re.compile(
-    rf"\b(?i:by|per|told|called|paged|notified|informed|asked|contact|helping|annotated|obtained from"
-    rf"|(?:reading |ordering |referring )?physician|technologist|sonographer|resident|named|signed|attn|thanks to"
-    rf"|courtesy of|care of|according to|shown to|requested by|and i,|i,) ({_RUN})"
-)
-_KIN = re.compile(
-    rf"\b(?i:son|daughter|wife|husband|mother|father|sister|brother|aunt|uncle|niece|nephew|cousin|partner|friend|neighbou?r"
-    rf"|caregiver|guardian|spouse|fianc[e]e?|grand\w+)(?: of)?,? ({_RUN})"
-)
+_PAIR = re.compile(r" (?:[A-Z]\. )?([A-Z][a-z]{2,})\b")
+_SPEAKER = re.compile(r"^[ \t]*([A-Z][a-z]{2,20}):(?= \S)", re.MULTILINE)  # "Roe: thank you"
 _BY_SMALL = re.compile(
     r"\b(?:[Bb]y|BY|[Pp]er|[dD]r\.?|DR\.|[mM]rs?\.?|M[RS]\.|[mM]s\.?) ([a-z]{4,})\b"
 )  # no "MR images"
-_SURE, _UNSURE, _NOT = 2, 1, 0
-_PLURALS = ("ists", "ians", "ants", "ents", "tors", "rses", "ngs", "ves", "ues", "ters", "lts")
-_CUES = (
-    (_TITLED, _SURE),
-    (_DEGREE, _SURE),
-    *((pattern, _UNSURE) for pattern in (_BY, _TOLD_TO, _FIELD, _SUBJECT, _TOWARD, _KIN)),
+# Words that may follow a cue and are nobody: a team, a place in the hospital, a part of a report or of the body.
+_NOBODY = _set(
+    """
+    radiology surgery medicine emergency neurology neurosurgery orthopedics orthopaedics cardiology oncology pathology
+    anesthesia anesthesiology urology nephrology pulmonology gastroenterology pediatrics paediatrics obstetrics
+    gynecology trauma nursing pharmacy ward floor unit intensive care clinic admissions internal family general primary
+    interventional vascular plastic thoracic critical house on-call call covering day night weekend physical
+    occupational speech therapy ultrasound fluoroscopy mammography nuclear report reports film films prior previous
+    outside both either each another some many several all most these those there what when where which while after
+    before during since until under over department division section institute hospital center centre university health
+    medical administration technologists radiologists residents attendings physicians doctors nurses teams services
+    history physical definition convention criteria protocol request phone telephone email mail fax letter message pager
+    mother father parent parents guardian family wife husband son daughter sister brother friend patients computed
+    magnetic positron single contrast gadolinium iodine barium percent hour day week month year milliliter kilogram
+    minute second image slice view the a an and or on at in by to of for with from as is was this that per not no
+    patient radiologist resident attending physician doctor nurse technologist team staff service department date time
+    dr mr mrs ms prof md do phd rn np electronically he she they his her findings impression indication comparison
+    technique history exam examination study report chest head brain spine abdomen pelvis knee ct mri mr us xr pet right
+    left bilateral none unknown normal angiography imaging medical
+    """
 )
-# Words that may follow a cue and are a team, a place in the hospital, or a part of the body.
-_TEAM_WORDS = """
-radiology surgery medicine emergency neurology neurosurgery orthopedics orthopaedics cardiology oncology pathology
-anesthesia anesthesiology urology nephrology pulmonology gastroenterology pediatrics paediatrics obstetrics gynecology
-trauma nursing pharmacy ward floor unit intensive care clinic admissions internal family general primary interventional
-vascular plastic thoracic critical house on-call call covering day night weekend physical occupational speech therapy
-ultrasound fluoroscopy mammography nuclear report reports film films prior previous outside both either each another
-some many several all most these those there what when where which while after before during since until under over
-department division section institute hospital center centre university health medical administration technologists
-radiologists residents attendings physicians doctors nurses teams services history physical definition convention
-criteria protocol request phone telephone email mail fax letter message pager mother father parent parents guardian
-family wife husband son daughter sister brother friend patients computed magnetic positron single
-contrast gadolinium iodine barium percent hour day week month year milliliter kilogram minute second image slice view
-"""
-_TEAMS = frozenset(_TEAM_WORDS.split())
-_SHORT = """
-the and for are was not per his her its our out due old new mri cat pet xr all any one two six ten had has who why how
-now may jan feb mar apr jun jul aug sep oct nov dec mon tue wed thu fri sat sun ivc svc aorta lad rca ent icu er or
-"""
-_SHORT_WORDS = frozenset(_SHORT.split())
-_NO_NAMES = """
-the a an and or on at in by to of for with from as is was this that per not no patient radiologist resident
-attending physician doctor nurse technologist team staff service department date time dr mr mrs ms prof md do phd rn
-np electronically he she they his her findings impression indication comparison technique history exam examination
-study report chest head brain spine abdomen pelvis knee ct mri mr us xr pet right left bilateral none unknown normal
-angiography imaging medical
-"""
-_NOBODY = frozenset(_NO_NAMES.split())
-_KIND = (
-    r"(?:hospitals?|medical cent(?:er|re)|clinic|infirmary|health (?:system|cent(?:er|re)|care|network)|healthcare"
-    r"|imaging cent(?:er|re)|cancer cent(?:er|re)|trauma cent(?:er|re)|institute|laborator(?:y|ies)|pharmacy"
-    r"|hospice|nursing home|surgery cent(?:er|re)|university|sanatorium"
-    r"|radiology associates|medical group)"
+_SHORT_WORDS = _set(
+    """
+    the and for are was not per his her its our out due old new mri cat pet xr all any one two six ten had has who why
+    how now may jan feb mar apr jun jul aug sep oct nov dec mon tue wed thu fri sat sun ivc svc aorta lad rca ent icu er
+    or
+    """
 )
-_FACILITY = re.compile(
-    rf"((?:(?<!\w)[A-Z][\w'.&-]{{0,60}}(?:,? (?:of|the|and|for|de|la|del) | )){{1,6}}?)(?i:{_KIND})\b(?: of ({_RUN}))?"
-)
-_GENERIC_WORDS = """
-the this that an a our outside local referring emergency prior previous other another same general community
-university regional day home outpatient inpatient acute during per chest medical hospital clinic patient to from at
-in and of for transferred admitted discharged st saint memorial center health surgery cancer imaging teaching county
-city state national academic children childrens veterans military his her no private public rehabilitation
-psychiatric
-"""
-_GENERIC = frozenset(_GENERIC_WORDS.split())
-_OF_PLACES = frozenset(["central", "national", "city", "county"])  # with a capital before a kind: "Central Clinic"
 # Words after or before an eponym: "Baker cyst", "vein of Galen".
 _THINGS = (
     r"sign|signs|diseases?|syndromes?|fractures?|type|classification|nodes?|nodules?|cysts?|tumou?rs?|ducts?|lines?|angles?"
@@ -130,12 +132,43 @@ _THINGS = (
     r"|syndrome|tendon|artery|vein|plane|area|layer|loop|bypass|dissection|positive|negative|virus|infection|stain"
 )
 _EPONYM_BEHIND = re.compile(
-    rf"(?:['’]s?)?(?:[ -](?!(?:the|a|an|is|was|has|had|and|brought|in|of|for|with) ){_WORD})?[ -](?:{_THINGS})\b",
+    rf"(?:['’]s?)?(?:[ -](?!(?:the|a|an|is|was|has|had|and|brought|in|of|for|with) ){_WORD.pattern})?"
+    rf"[ -](?:{_THINGS})\b",
     re.IGNORECASE,
 )
 _EPONYM_AHEAD = re.compile(
     rf"\b(?:{_THINGS}|aqueduct|ampulla|circle|sphincter|island|triangle|fissure|crypts?|loop|body) of(?: the)? $", re.I
 )
+_KIND = (
+    r"(?:hospitals?|medical cent(?:er|re)|clinic|infirmary|health (?:system|cent(?:er|re)|care|network)|healthcare"
+    r"|imaging cent(?:er|re)|cancer cent(?:er|re)|trauma cent(?:er|re)|institute|laborator(?:y|ies)|pharmacy"
+    r"|hospice|nursing home|surgery cent(?:er|re)|university|sanatorium"
+    r"|radiology associates|medical group)"
+)
+_KIND_ELSEWHERE = (
+    r"(?:[\w.-]*(?:krankenhaus|klinikum|spital|klinik|praxis|mvz|ziekenhuis|kliniek)|hopital|(?:poly)?clinique"
+    r"|centre hospitalier|chu|cabinet|hospital|clinica|centro (?:de salud|hospitalar|de saude|diagnostico)"
+    r"|complejo hospitalario|ospedale|policlinico|azienda ospedaliera|casa di cura|presidio|medisch centrum"
+    r"|zorgcentrum|santa casa|ubs|az)"
+)
+_FACILITY = re.compile(
+    rf"((?:(?<!\w)[A-Z][\w'.&-]{{0,60}}(?:,? (?:of|the|and|for|de|la|del) | )){{1,6}}?)(?i:{_KIND})\b"
+    rf"(?: of ((?:[A-Z]\.|{_NAME})(?:,?[ \t]{{1,2}}(?:[A-Z]\.|{_NAME})){{0,3}}))?"
+)
+_FACILITY_ELSEWHERE = re.compile(
+    rf"(?<!\w)(?:(?i:{_KIND_ELSEWHERE})(?:[ ](?i:of|sint|san|santa|sao|sainte?|universit\w+|general|civile|regional"
+    rf"|clinicas|misericordia))*[ -]{_PARTICLES}[A-Z][\w'-]{{2,}}"
+    r"|(?:[A-Z][\w'-]+ ){1,2}(?i:ziekenhuis|krankenhaus|klinikum|spital)\b)"
+)
+_GENERIC_WORDS = """
+the this that an a our outside local referring emergency prior previous other another same general community
+university regional day home outpatient inpatient acute during per chest medical hospital clinic patient to from at
+in and of for transferred admitted discharged st saint memorial center health surgery cancer imaging teaching county
+city state national academic children childrens veterans military his her no private public rehabilitation
+psychiatric
+"""
+_GENERIC = frozenset(_GENERIC_WORDS.split())
+_OF_PLACES = frozenset(["central", "national", "city", "county"])  # with a capital before a kind: "Central Clinic"
 
 
 def person_names(text: str, *, unknown: bool = True) -> Iterator[tuple[int, int, bool]]:
@@ -144,116 +177,131 @@ def person_names(text: str, *, unknown: bool = True) -> Iterator[tuple[int, int,
 
     A word that is also an ordinary one (Green, Hall) is a name only in this place.
     """
-    code = languages.language(text)
-    if code != "en":
-        yield from _named_other_language(text, code, unknown=unknown)
-        return
+    code = language(text)
+    text = text if code == "en" else in_capitals(text)
     names: dict[tuple[int, int], bool] = {}
-    for pattern, certainty in _CUES:
-        for hit in pattern.finditer(text):
-            group = next((g for g in range(hit.re.groups, 0, -1) if hit[g] and len(hit[g]) > 1), 0)
-            sure = certainty
-            if pattern is _TITLED and hit[1] is None and hit[0][:2] in ("DR", "MR", "MS"):
-                sure = _NOT  # "MR Brain", "DR chest"
-            names |= {(start, end): distinct for start, end, distinct in _words_of(text, *hit.span(group), sure)}
-    for hit in _AGREE.finditer(text):
-        for group in (1, 2) if hit[2] else (1,):
-            names |= {(s, e): distinct for s, e, distinct in _words_of(text, *hit.span(group), _UNSURE)}
-    for hit in _SPEAKER.finditer(text):
-        if not is_known(hit[1]):
-            names[hit.span(1)] = True
-    for hit in _BY_SMALL.finditer(text):
-        if not is_known(hit[1]):
-            names[hit.span(1)] = True
+    for run in _RUN.finditer(text):
+        names |= {(start, end): distinct for start, end, distinct in _in_run(text, *run.span(), code)}
+    for pattern in (_SPEAKER, _BY_SMALL) if code == "en" else ():
+        names |= {hit.span(1): True for hit in pattern.finditer(text) if not is_known(hit[1])}
     if unknown:
         names |= dict.fromkeys(unknown_capitalised(text), True)
-    for start, end in list(names):
-        names |= dict.fromkeys((s for s in _beside(text, start, end) if s not in names), False)
+    if code == "en":
+        for start, end in list(names):
+            names |= dict.fromkeys((s for s in _beside(text, start, end) if s not in names), False)
     yield from ((start, end, distinct) for (start, end), distinct in sorted(names.items()))
 
 
-def _words_of(text: str, start: int, end: int, certainty: int) -> Iterator[tuple[int, int, bool]]:
-    run = text[start:end]
-    for hit in re.finditer(_WORD, run):
-        word = hit[0]
-        low = word.lower().removesuffix("'s")
-        if len(word) == 1:
-            continue  # an initial, whatever it means
-        if low in _NOBODY:
-            break
-        if len(word) < 3:
-            continue
-        if certainty == _UNSURE and low.endswith(_PLURALS) and is_known(low[:-1]):
-            break  # "Residents called"
-        place = start + hit.start(), start + hit.end()
-        known = is_known(word)
-        if not known or (len(word) == 3 and certainty and word[1:].islower() and low not in _SHORT_WORDS):
-            yield *place, not known
-        elif run.isupper() or not word[1:].islower() or certainty == _NOT:
-            break
-        elif certainty == _SURE or (low not in _TEAMS and not _EPONYM_BEHIND.match(text, place[1])):
-            yield *place, False
-
-
-def _named_other_language(text: str, code: str, *, unknown: bool) -> Iterator[tuple[int, int, bool]]:
-    """`named` for a text in another language than English."""
-    names: dict[tuple[int, int], bool] = {}
-    text = text.upper() if text.islower() and len(text.upper()) == len(text) else text  # a title is followed by a name
-    for start, end in languages.names_after_titles(text, code):
-        names |= {(s, e): distinct for s, e, distinct in _other_words(text, start, end, code, sure=True)}
-    for start, end in languages.names_after_roles(text, code):
-        names |= {
-            (s, e): distinct
-            for s, e, distinct in _other_words(text, start, end, code, sure=False)
-            if (s, e) not in names
-        }
-    if unknown and code != "de":  # every noun has a capital in German
-        strange = (hit for hit in _STRANGER.finditer(text) if not _is_word(hit[0], code))
-        names |= {
-            hit.span(): True for hit in strange if re.search(r"[a-z,;] $", text[max(0, hit.start() - 2) : hit.start()])
-        }
-    yield from ((start, end, distinct) for (start, end), distinct in sorted(names.items()))
-
-
-_MIN_NAME_IN_CAPITALS = 5  # letters; shorter words in capitals are abbreviations
-
-
-def _other_words(text: str, start: int, end: int, code: str, *, sure: bool) -> Iterator[tuple[int, int, bool]]:
-    """The words of a run after a cue: after a title all that are written like names, else those in no list."""
+def _in_run(text: str, start: int, end: int, code: str) -> Iterator[tuple[int, int, bool]]:
+    """The names in a run of capitalised words."""
+    words = list(_WORD.finditer(text, start, end))
+    degree = next((n for n, hit in enumerate(words) if n and code == "en" and hit[0] in _DEGREES), 0)
+    words = words[:degree] if degree else words
+    behind = _SURE if degree else _cue_behind(text, start, end)
+    before, first = _cue_before(text, start, code), True
     shouted = text[start:end].isupper()
-    words = list(re.finditer(_WORD, text[start:end]))
-    if shouted and len(words) > 1 and re.match(r"[ ][A-Z0-9]", text[end:]):
-        words = words[:1]  # a sentence in capitals goes on
-    for hit in words:
-        short = not shouted and hit[0].isupper() and len(hit[0]) < _MIN_NAME_IN_CAPITALS  # "BSN"
-        if len(hit[0]) < 3 or short or not hit[0][0].isupper() or languages.is_function_word(hit[0], code):
+    for n, hit in enumerate(words):
+        word, low = hit[0], hit[0].lower().removesuffix("'s")
+        cue = max(before, behind if n >= len(words) - 3 else _NONE)
+        if _is_title(low, code) and hit.end() < len(text):
+            before, first = _title(word, text[hit.end()], code), True
+        elif code != "en" and before == _SURE and low in _PARTICLE.split():
             continue
-        known = _is_word(hit[0], code)
-        if known and (not sure or (shouted and hit is not words[0])):
-            return
-        yield start + hit.start(), start + hit.end(), not known
+        elif code != "en" and low in _KIN:
+            before, first = _SURE, True
+        elif low in _IN_A_RUN or (code != "en" and low in _OFFICES):
+            before = _UNSURE
+        elif code != "en" and low in _AGENTS:
+            before = _SURE if n and words[n - 1][0].lower() in _OFFICES else _NONE
+        elif low in _NOBODY:
+            before = _NONE
+        elif len(word) > 2 and cue:
+            known = _is_word(word, code)
+            short = len(word) == 3 and cue != _WEAK and word[1:].islower() and low not in _SHORT_WORDS
+            if (not known and not (code != "en" and _is_nobody(word, code))) or (short and code == "en"):
+                yield *hit.span(), not known
+            elif _is_someone(text, hit, cue, code, plain=not shouted and word[1:].islower(), first=first):
+                yield *hit.span(), False
+            else:
+                before = behind = _NONE
+            first = False
+            if code != "en" and (shouted or text[hit.end() : hit.end() + 1] == ","):
+                before = _NONE
+
+
+def _is_someone(text: str, hit: re.Match[str], cue: int, code: str, *, plain: bool, first: bool) -> bool:
+    """True if a word that is also an ordinary one names someone behind this cue."""
+    if code != "en":
+        return cue == _SURE and first and not _is_nobody(hit[0], code)
+    if cue == _SURE:
+        return plain or first
+    if not plain or cue == _WEAK:
+        return False
+    low = hit[0].lower()
+    return not (low.endswith(_PLURALS) and is_known(low[:-1])) and not _EPONYM_BEHIND.match(text, hit.end())
+
+
+def _cue_before(text: str, start: int, code: str) -> int:
+    ahead = text[max(0, start - _AHEAD) : start]
+    hit = _BEFORE.search(ahead)
+    if hit is not None:
+        low, mark = hit[1].lower(), hit[2] or ""
+        if _is_title(low, code) and mark in ("", ".") and (len(low) > 1 or mark):
+            return _title(hit[1], mark, code)
+        if low in _AGENTS and (office := _BEFORE.search(ahead[: hit.start(1)])):
+            low, mark = office[1].lower(), ":"
+        if low in _OFFICES and (mark != "." or low in _SHORTENED):
+            by_whom = (
+                mark or ahead.split()[-1].lower() in _AGENTS or (code != "de" and text[start : start + 2].istitle())
+            )
+            return _SURE if code != "en" and (by_whom or low in _KIN) else _UNSURE
+    return _UNSURE if ahead.endswith(_ENDS) and _PHRASES.search(ahead) else _NONE
+
+
+def _is_title(low: str, code: str) -> bool:
+    return low in _TITLES or (code in ("es", "fr", "pt") and low in ("d", "m"))
+
+
+def _title(word: str, behind: str, code: str) -> int:
+    return _WEAK if word in _TECHNIQUES and behind != "." and (code == "en" or word != "DR") else _SURE
+
+
+def _cue_behind(text: str, start: int, end: int) -> int:
+    if _DEGREE.match(text, end):
+        return _SURE
+    acts = _ACTS.match(text, end)
+    inside = start > 1 and text[start - 1] == " " and (text[start - 2].islower() or text[start - 2] == ",")
+    if acts is None or (acts["did"] and not text[:start].endswith(" that ")):
+        return _NONE
+    return _UNSURE if inside or acts["speaks"] else _NONE
+
+
+def _is_nobody(word: str, code: str) -> bool:
+    """True for a word that follows a cue in ordinary prose: of grammar, or of an office."""
+    low = word.lower()
+    return low in _OFFICES or low in _NOBODY or low in _AGENTS or is_function_word(low, code)
 
 
 def _is_word(word: str, code: str) -> bool:
-    return is_known(word) or languages.is_word_of(word, code) or languages.is_function_word(word, code)
+    return is_known(word) or (code != "en" and is_word_of(word, code))
 
 
 def unknown_capitalised(text: str) -> Iterator[tuple[int, int]]:
     """Spans of capitalised words that are in no vocabulary of the verifier and are no eponyms.
 
     At the start of a sentence, where every word is capitalised, only before another such word or a person's verb; in a
-    heading never.
+    heading never, nor in German, where every noun is capitalised.
     """
+    code = language(text)
+    if code == "de":
+        return
+    small = {word for word in _WORD.findall(text) if word[0].islower()}
     for line in re.finditer(r"[^\n\r\x1e]+", text):
         long = re.findall(r"[^\W\d_]{4,}", re.sub(r"^[A-Z][A-Za-z ]{2,30}:", "", line[0]))[1:]
         heading = len(long) > 2 and 4 * sum(w[0].isupper() for w in long) > 3 * len(long)
         for hit in _STRANGER.finditer(text, *line.span()):
             first, hyphen, _ = hit[0].partition("-")
-            if (
-                is_known(hit[0])
-                or (hyphen and is_standard(first.lower()))
-                or re.search(rf"\b{re.escape(hit[0].lower())}\b", text)
-            ):
+            if _is_word(hit[0], code) or (hyphen and is_standard(first.lower())) or hit[0].lower() in small:
                 continue
             behind, ahead = text[hit.end() : hit.end() + 80], text[max(0, hit.start() - 40) : hit.start()]
             if _EPONYM_BEHIND.match(behind) or _EPONYM_AHEAD.search(ahead):
@@ -261,8 +309,8 @@ def unknown_capitalised(text: str) -> Iterator[tuple[int, int]]:
             inside = not heading and re.search(r"[a-z,;] $", ahead)
             if (
                 inside
-                or _DOES.match(behind)
-                or (not heading and (pair := _PAIR.match(behind)) and not is_known(pair[1]))
+                or _ACTS.match(behind)
+                or (code == "en" and not heading and (pair := _PAIR.match(behind)) and not is_known(pair[1]))
             ):
                 yield hit.span()
 
@@ -277,8 +325,19 @@ def _beside(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         places.append((before.start(1) + offset, before.end(1) + offset))
     for first, last in places:
         low = text[first:last].lower()
-        if low not in _NOBODY and low not in _TEAMS and not is_standard(low):
+        if low not in _NOBODY and not is_standard(low):
             yield first, last
+
+
+_IN_PART = re.compile(r"\[[A-Z]+\]-(?P<behind>[A-Z][a-z]{3,})\b|\b(?P<ahead>[A-Z][a-z]{3,})-\[NAME\]")
+
+
+def names_in_part(text: str) -> Iterator[str]:
+    """Words of a scrubbed text that a hyphen joins to a placeholder, and that are no terms: "[NAME]-Strnad"."""
+    for hit in _IN_PART.finditer(text):
+        word = hit["behind"] or hit["ahead"]
+        if not is_standard(word.lower()) and not _EPONYM_BEHIND.match(text, hit.end()):
+            yield word
 
 
 def unknown_names(text: str) -> set[str]:
@@ -305,11 +364,14 @@ def unknown_names(text: str) -> set[str]:
 
 def facilities(text: str) -> Iterator[str]:
     """Names of facilities: with the word for their kind, and each unknown word alone."""
-    code = languages.language(text)
+    code = language(text)
     if code != "en":
-        for start, end in languages.facility_spans(text, code):
-            words = [w.lower() for w in re.findall(r"[^\W\d_]{4,}", text[start:end])]
-            yield from (w for w in words if not is_known(w) and not languages.is_word_of(w, code))
+        text = in_capitals(text)
+        for hit in _FACILITY_ELSEWHERE.finditer(text):
+            words = [w.lower() for w in re.findall(r"[^\W\d_]{3,}", hit[0])]
+            if words and not _is_nobody(words[-1], code):
+                yield hit[0]
+            yield from (w for w in words if len(w) > 3 and not _is_word(w, code))
         return
     for hit in _FACILITY.finditer(text):
         yield from (w.lower() for w in re.findall(r"[^\W\d_]{4,}", hit[2] or "") if not is_known(w))

@@ -74,3 +74,8 @@ def join_spaced_letters(text: str) -> str:
 def fold_umlauts(word: str) -> str:
     """A form that is equal for Mueller and Muller, Haakon and Hakon."""
     return re.sub(r"a[ae]+|(?<=[ou])e+", lambda hit: hit[0][0] if hit[0][0] == "a" else "", word)
+
+
+def in_capitals(text: str) -> str:
+    """A text in small letters in capitals, letter by letter: what follows a title is a name; others as they are."""
+    return "".join(ch.upper() if len(ch.upper()) == 1 else ch for ch in text) if text.islower() else text

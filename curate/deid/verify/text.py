@@ -18,9 +18,13 @@ from curate.deid.verify.finding import Finding, sorted_unique
 from curate.deid.verify.identifiers import text_identifiers
 from curate.deid.verify.images import PNG, jpeg_is_bare, png_is_bare
 from curate.deid.verify.known_values import KnownValues, unprovable
+from curate.deid.verify.names import names_in_part
 from curate.deid.verify.normalise import BARRIER
 from curate.memory import once
 
+_NUMBER_IN_PART = re.compile(
+    r"\[(?:ID|PHONE)\][-./ ]\d{2,}(?![\w.,/]|\s?(?:[mc]m|m[lg]|%))|(?<![\w.,/])\d{2,}[-./ ]\[(?:ID|PHONE)\]"
+)
 _LABEL = re.compile(r"\[(?:NAME|ID|DATE|TIME|PHONE|EMAIL|URL|ADDRESS|AGE|FACILITY)(?=[\]:])")
 
 
@@ -96,6 +100,9 @@ def _in_texts(texts: Sequence[str], known: KnownValues, sources: tuple[str, ...]
     for text in texts:
         rest, shifted = dates.without_shifted(text.replace(BARRIER, ""))
         (placeholders if rest else columns).update(shifted)
+        if sources and "[" in rest:
+            yield from (Finding.ID for _ in _NUMBER_IN_PART.finditer(rest))
+            yield from (Finding.NAME for _ in names_in_part(rest))
         rest = placeholders_masked(rest)
         yield from known.in_text(rest)
         yield from once(_of_sources, sources, rest)

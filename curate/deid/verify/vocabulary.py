@@ -1,4 +1,5 @@
-"""The verifier's vocabulary of words that are no names: English, the standard's terms, medical words by ending.
+"""The verifier's vocabulary of words that are no names: English, the standard's terms, medical words by ending, and the
+frequent words of six other languages; and in which of these languages a text is.
 
 An unknown word is not necessarily a name; but if it is capitalised in a source and occurs in the output again, it has
 not been proven to be none.
@@ -7,6 +8,7 @@ not been proven to be none.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
 from pydicom.sr.codedict import codes
 
+from curate.deid.verify.normalise import plain
 from curate.deid.word_lists import read_word_list
 
 # Endings of words of anatomy, disease, procedures, drugs and chemistry.
@@ -77,3 +80,76 @@ def is_known(word: str) -> bool:
     ):
         return True
     return _STARTS.fullmatch(plain) is not None and any(plain[n:] in known_words() for n in range(2, len(plain) - 3))
+
+
+CODES = ("de", "es", "fr", "it", "nl", "pt")
+_FUNCTION_WORDS = {
+    "en": "the of and with is are was there from this that not has been seen without by which were",
+    "de": "der die das und mit ist sind kein keine keinen nicht im den dem des von bei zur zum nach ein eine"
+    " wurde ohne auf vom fur befund "
+    "herr herrn frau geb gez links rechts beidseits jahre uhr verdacht",
+    "es": "el la los las del en con no se sin por un una al que y paciente fdo informado derecho derecha izquierdo"
+    " izquierda hallazgos dra sra",
+    "fr": "le la les des du et en avec pas sans une un au est par aux il ce dans sur ne droit droite gauche mme"
+    " mlle monsieur madame",
+    "it": "il la lo gli non no di della con nel al alla sono un una senza dal dalla referto paziente sinistro sinistra"
+    " destro destra dott sig",
+    "nl": "het een van en met geen op bij zijn niet voor naar door werd aan dat links rechts verslag conclusie"
+    " uur dhr mevr",
+    "pt": "os da dos nao as pelo pela paciente anos das em com sem na um uma por ao se ha foi direito direita esquerdo"
+    " esquerda laudo exame"
+    " dra sra utente doente",
+}
+_FUNCTION = {code: frozenset(plain(words).split()) for code, words in _FUNCTION_WORDS.items()}
+
+
+_MIN_WORDS = 3  # words of four and more letters that tell a language without its function words
+
+
+@lru_cache(maxsize=64)
+def language(text: str) -> str:
+    """The language code by a text's function words: "en" unless another language has more of them; by frequent words
+    where it has none of any and English knows less than half of it."""
+    words = Counter(re.findall(r"[^\W\d_]+", plain(text).lower()))
+    votes = {code: sum(n for w, n in words.items() if w in own) for code, own in _FUNCTION.items()}
+    if not any(votes.values()):
+        long = [w for w in words if len(w) > 3]
+        votes["en"] = sum(w in known_words() for w in long)
+        if 2 * votes["en"] < len(long) > _MIN_WORDS:
+            votes |= {code: sum(w in frequent for w in long) for code, frequent in _frequent().items()}
+    best = max(CODES, key=lambda code: votes[code])
+    return best if votes[best] > votes["en"] else "en"
+
+
+@cache
+def _frequent() -> dict[str, frozenset[str]]:
+    listed = "\n".join(read_word_list("verify/data", "others"))
+    parts = re.split(r"^## (\w\w)\n", listed, flags=re.MULTILINE)[1:]
+    return {code: frozenset(plain(body).split()) for code, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+# Endings of medical words in these languages.
+_MEDICAL_ELSEWHERE = re.compile(
+    r".{2,}(?:olog(?:en?|in|[oai]s?|ues?|ist[ae]s?|i[ae]|isch\w{0,2})|oloog|irurg\w{0,4}|itis|ite|iti|itide[ns]?|os[ei]n?|osis|omas?|ome[ns]?|omi|ektomi?en?|ectomi[ae]s?|tomi[ae]s?"
+    r"|gra[fp]h?i[aekc]\w{0,4}|gramm?[aeo]?s?|skop\w{2,5}"
+    r"|scopi\w{1,3}|pathi?\w{1,4}|pati[ae]s?|[ae]mi[ae]s?|uri[ae]s?|algi[ae]s?|plasi[ae]s?|trophi?[ae]s?"
+    r"|trofi[ae]s?|stenos?[ei]s?|ektasi\w{1,2}|ectasi\w{1,2}"
+    r"|ic[oai]s?|iche|iques?|isch\w{0,2}|ales?|ali|aux|aires?|ar(?:e|i|es)?|os[oai]s?|cion(?:es)?|zion[ei]"
+    r"|sion[ei]?s?|[cs]ao|[cs]oes|tions?|ti?es?"
+    r"|mente?|ung(?:en)?|keit|heit|ado|ada|ados|adas|ato|ata|ati|ate|ees?|ido|ida|uto|uta|ante?s?|ente?s?|enti"
+    r"|ancia|encia|enza|anza|ance|ence|eerd|ingen|ing)"
+)
+
+
+def is_word_of(word: str, code: str) -> bool:
+    """True for a frequent word of the language ``code``, its plural, or one of medicine by its form."""
+    low = word.lower()
+    known = _frequent().get(code, frozenset())
+    if low in known or low.rstrip("snaeio") in known or _MEDICAL_ELSEWHERE.fullmatch(low) is not None:
+        return True
+    return "-" in low and all(len(part) < 4 or is_word_of(part, code) for part in low.split("-"))
+
+
+def is_function_word(word: str, code: str) -> bool:
+    """True for a function word of the language ``code``; ``word`` in lower case."""
+    return word in _FUNCTION[code]

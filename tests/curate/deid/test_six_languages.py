@@ -5,8 +5,8 @@ import pytest
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import TextRules
 from curate.deid.text.scrub import scrub
-from curate.deid.verify import languages
 from curate.deid.verify.text import findings
+from curate.deid.verify.vocabulary import language
 from curate.deid.words.cognates import is_cognate
 from curate.deid.words.language import require_known_sections, segments
 from curate.deid.words.lexicon import CODES, LANGUAGES, lexicon
@@ -53,7 +53,7 @@ def test_who_and_where_goes_and_the_finding_stays(code, text, gone, kept, change
 
 @pytest.mark.parametrize("code,text,gone,kept", CASES)
 def test_the_verifier_notices_a_text_left_as_it_was_and_is_quiet_about_the_cleaned(code, text, gone, kept):
-    assert languages.language(text) == code
+    assert language(text) == code
     assert findings([text], (), [text])
     assert not findings([scrub(text, [], "", PSEUDO, RULES)], (), [text])
 
