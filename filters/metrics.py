@@ -1,4 +1,4 @@
-"""How well a score separates right from wrong pairs, and how well texts are found: with intervals, vectorised."""
+"""How well a score separates right from wrong pairs: with intervals, vectorised."""
 
 from __future__ import annotations
 
@@ -82,23 +82,6 @@ def resampled(groups: Sequence[str] | int, n: int, seed: int) -> Iterator[NDArra
     for start in range(0, n if k else 0, 64):  # 64 draws at a time bound the memory to 64 x rows
         draws = rng.multinomial(k, np.full(k, 1 / k), size=min(64, n - start))
         yield draws[:, unit].astype(np.float64)
-
-
-def retrieval(
-    images: ArrayLike, texts: ArrayLike, labels: Sequence[str], ks: Sequence[int] = (1, 5, 10)
-) -> dict[int, float]:
-    """Image-to-text R@k: the share of images with a right text among the ``k`` of highest cosine.
-
-    ``images`` and ``texts`` float[n, d] unit rows, pair i being right. A text counts once however often it is
-    repeated (``labels`` equal), so a duplicate of the right text is right and takes no second place. A tie counts
-    against the image, so a collapsed model scores nothing.
-    """
-    left, right = np.asarray(images, np.float32), np.asarray(texts, np.float32)
-    first, owner = np.unique(np.asarray(labels), return_index=True, return_inverse=True)[1:]
-    similarity = left @ right[first].T
-    mine = np.take_along_axis(similarity, owner[:, None], axis=1)
-    above = (similarity >= mine).sum(axis=1) - 1
-    return {k: float((above < k).mean()) if len(left) else float("nan") for k in ks}
 
 
 def _checked(scores: ArrayLike, positives: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from benchmarks.filters.pool import BY_NAME, Pool
 from curate.synth.faults import swap_sides
+from filters.evaluate.retrieval import ranks
 from filters.methods.two_towers import Towers
-from filters.metrics import auroc, retrieval
+from filters.metrics import auroc
 from filters.score import Needs, prepare
 
 
@@ -29,8 +30,12 @@ def measure(model: Towers, held: Pool) -> Judged:
     """On right pairs. A text counts as right for every film that shows the same findings on the same sides."""
     batches = list(prepare(held.records.images, held.records.texts, Needs((model.filter.side,)), 64))
     left, right = (np.concatenate(part) for part in zip(*(model.embed(b) for b in batches), strict=True))
-    found = retrieval(left, right, [str(sorted(s[:2] for s in seen)) for seen in held.seen], (1, 10))
-    return Judged(found[1], found[10], _zero_shot(model, left, held), _side(model, left, held))
+    texts = [str(sorted(s[:2] for s in seen)) for seen in held.seen]
+    first, text = np.unique(texts, return_index=True, return_inverse=True)[1:]
+    rank = ranks(left, right[first], np.arange(len(left)), text)
+    return Judged(
+        float((rank <= 1).mean()), float((rank <= 10).mean()), _zero_shot(model, left, held), _side(model, left, held)
+    )
 
 
 def _zero_shot(model: Towers, left: NDArray[np.float32], held: Pool) -> float:

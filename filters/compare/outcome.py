@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 ALL = "all"  # the unfiltered pool, against which everything is compared
 HELD_OUT = "held out"  # the evaluation on the run's own test split
@@ -15,11 +16,12 @@ VALIDATION = "validation"  # the evaluation that filters are chosen on; what is 
 _MEASURES = ("auroc", "accuracy", "balanced_accuracy", "r1", "r5", "r10", "median_rank", "preferred")
 
 Result = Mapping[str, Any]
+Name = tuple[str, str, str]  # evaluation, task, metric
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The mean of n seeds with its 95 % interval (Student's t); one seed has no interval."""
+    """The mean of n seeds with its 95 % interval; one seed has no interval."""
 
     value: float
     low: float | None
@@ -32,38 +34,43 @@ class Estimate:
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
-def estimate(values: Sequence[float]) -> Estimate:
-    """The estimate from one value per seed; NaN where there is none."""
-    finite = [v for v in values if v is not None and math.isfinite(v)]
+def estimate(values: Sequence[float], draws: Sequence[NDArray[np.float64]] = ()) -> Estimate:
+    """The mean of ``values``, one a seed (NaN: none), with its interval over seeds and patients.
+
+    ``draws``: each value under bootstrap samples of the patients, the same samples for every seed. Seeds and patients
+    are crossed random effects, and the variance of the mean is the sum of what it varies by over either; so their
+    interaction counts twice, as in the pigeonhole bootstrap (Owen 2007), which a few seeds cannot tell apart. Student's
+    t with Satterthwaite's (1946) degrees of freedom; without draws, the plain one over seeds.
+    """
+    from scipy.stats import t  # imported only where runs are compared
+
+    known = np.isfinite(np.asarray(values, np.float64))
+    finite = np.asarray(values, np.float64)[known]
     n = len(finite)
     if n < 2:
-        return Estimate(finite[0] if finite else math.nan, None, None, n)
-    from scipy.stats import sem, t  # imported only where runs are compared
-
-    mean, error = float(np.mean(finite)), float(sem(finite))
-    low, high = t.interval(0.95, n - 1, loc=mean, scale=error) if error else (mean, mean)
-    return Estimate(mean, float(low), float(high), n)
-
-
-def clip_to_share(interval: Estimate) -> Estimate:
-    """The interval of a share, clipped to [0, 1]."""
-    if interval.low is None or interval.high is None:
-        return interval
-    return replace(interval, low=max(interval.low, 0.0), high=min(interval.high, 1.0))
+        return Estimate(float(finite[0]) if n else math.nan, None, None, n)
+    drawn = np.mean([draw for draw, k in zip(draws, known, strict=True) if k], axis=0) if len(draws) else np.empty(0)
+    drawn = drawn[np.isfinite(drawn)]
+    over_patients = float(drawn.var(ddof=1)) if len(drawn) > 1 else 0.0
+    over_seeds = float(finite.var(ddof=1)) / n
+    variance = over_seeds + over_patients
+    freedom = (n - 1) * (variance / over_seeds) ** 2 if over_seeds else math.inf
+    mean, half = float(finite.mean()), float(t.ppf(0.975, freedom)) * math.sqrt(variance)
+    return Estimate(mean, mean - half, mean + half, n)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One selection on one measure; ``gain`` is its difference from `ALL`, paired by seed."""
+    """One selection on one measure; ``gain`` is its difference from `ALL`."""
 
     selection: str
     estimate: Estimate
     gain: Estimate | None
 
 
-def measures(results: Sequence[Result]) -> list[tuple[str, str, str]]:
+def measures(results: Sequence[Result]) -> list[Name]:
     """The (evaluation, task, metric) that every run has, in task order; means over findings, not single findings."""
-    names: dict[tuple[str, str, str], int] = {}
+    names: dict[Name, int] = {}
     for result in results:
         for evaluation, tasks in result["tasks"].items():
             for task, metrics in tasks.items():
@@ -73,18 +80,33 @@ def measures(results: Sequence[Result]) -> list[tuple[str, str, str]]:
     return [name for name, n in names.items() if n == len(results)]
 
 
-def compare_selections(results: Sequence[Result], name: tuple[str, str, str]) -> list[Row]:
+def compare_selections(results: Sequence[Result], name: Name) -> list[Row]:
     """Every selection trained with the full budget, on one measure, in the order of ``results``."""
-    full_budget = [r for r in results if r["budget"] == 1]
-    baseline = {r["seed"]: value(r, name) for r in full_budget if r["selection"] == ALL}
+    selections = _full_budget(results)
     rows = []
-    for selection in dict.fromkeys(r["selection"] for r in full_budget):
-        by_seed = {r["seed"]: value(r, name) for r in full_budget if r["selection"] == selection}
-        shared = sorted(set(by_seed) & set(baseline))
-        gain = estimate([by_seed[s] - baseline[s] for s in shared]) if selection != ALL and shared else None
-        mean = estimate(list(by_seed.values()))
-        rows.append(Row(selection, mean if name[2] == "median_rank" else clip_to_share(mean), gain))
+    for selection, runs in selections.items():
+        gain = None if selection == ALL else difference(runs, selections.get(ALL, {}), name)
+        mean = estimate([value(r, name) for r in runs.values()], [_draws(r, name) for r in runs.values()])
+        if name[2] != "median_rank" and mean.low is not None and mean.high is not None:
+            mean = replace(mean, low=max(mean.low, 0.0), high=min(mean.high, 1.0))  # of a share
+        rows.append(Row(selection, mean, gain if gain is not None and gain.n else None))
     return rows
+
+
+def difference(ours: Mapping[int, Result], others: Mapping[int, Result], name: Name) -> Estimate:
+    """By how much ``ours`` exceed ``others``, both by seed: of the same seeds, on the same draws of patients."""
+    gaps = {s: value(ours[s], name) - value(others[s], name) for s in sorted({*ours} & {*others})}
+    shared = [s for s, gap in gaps.items() if math.isfinite(gap)]
+    return estimate([gaps[s] for s in shared], [_draws(ours[s], name) - _draws(others[s], name) for s in shared])
+
+
+def _full_budget(results: Sequence[Result]) -> dict[str, dict[int, Result]]:
+    """selection -> seed -> run, of the runs with the full budget."""
+    runs: dict[str, dict[int, Result]] = {}
+    for result in results:
+        if result["budget"] == 1:
+            runs.setdefault(result["selection"], {})[result["seed"]] = result
+    return runs
 
 
 @dataclass(frozen=True)
@@ -97,28 +119,33 @@ class Choice:
     lead: Estimate
 
 
-def choose(results: Sequence[Result], name: tuple[str, str, str], among: Sequence[str]) -> Choice | None:
+def choose(results: Sequence[Result], name: Name, among: Sequence[str]) -> Choice | None:
     """Which of the selections ``among`` made the best induced models on one measure (Data Filtering Networks,
     2309.17425, section 4: filters are chosen by what models become of them, not by their own accuracy); None where
     fewer than two were trained with the full budget."""
     sign = -1 if name[2] == "median_rank" else 1
-    by_seed = {
-        s: {r["seed"]: sign * value(r, name) for r in results if r["selection"] == s and r["budget"] == 1}
-        for s in among
-    }
-    means = {s: mean for s, of in by_seed.items() if math.isfinite(mean := estimate(list(of.values())).value)}
-    if len(means) < 2:
+    runs = {s: by_seed for s, by_seed in _full_budget(results).items() if s in among}
+    means = {s: sign * estimate([value(r, name) for r in by_seed.values()]).value for s, by_seed in runs.items()}
+    best = sorted((s for s, mean in means.items() if math.isfinite(mean)), key=lambda s: -means[s])[:2]
+    if len(best) < 2:
         return None
-    first, second = sorted(means, key=lambda s: -means[s])[:2]
-    seeds = sorted(set(by_seed[first]) & set(by_seed[second]))
-    return Choice(first, second, estimate([by_seed[first][s] - by_seed[second][s] for s in seeds]))
+    first, second = best
+    better, worse = (second, first) if sign < 0 else (first, second)
+    return Choice(first, second, difference(runs[better], runs[worse], name))
 
 
-def value(result: Result, name: tuple[str, str, str]) -> float:
+def value(result: Result, name: Name) -> float:
     """One metric of one run; NaN where it is missing."""
     evaluation, task, metric = name
     number = result["tasks"].get(evaluation, {}).get(task, {}).get(metric)
     return math.nan if number is None else float(number)
+
+
+def _draws(result: Result, name: Name) -> NDArray[np.float64]:
+    """One metric of one run under the bootstrap's samples of patients; empty where it has none."""
+    evaluation, task, metric = name
+    drawn = result.get("draws", {}).get(evaluation, {}).get(task, {}).get(metric, ())
+    return np.asarray(drawn, np.float64)  # None is NaN
 
 
 @dataclass(frozen=True)
@@ -131,7 +158,7 @@ class Efficiency:
     tried: tuple[float, ...]
 
 
-def efficiency(results: Sequence[Result], name: tuple[str, str, str], family: str) -> list[Efficiency]:
+def efficiency(results: Sequence[Result], name: Name, family: str) -> list[Efficiency]:
     """Efficiency in the pool's records (runs of several fractions at full budget) and in samples (several budgets)."""
     full_budget = [r for r in results if r["budget"] == 1]
     by_size = _mean_by([r for r in full_budget if r["family"] == family], "fraction", name)
@@ -145,6 +172,6 @@ def efficiency(results: Sequence[Result], name: tuple[str, str, str], family: st
     return efficiencies
 
 
-def _mean_by(results: Sequence[Result], key: str, name: tuple[str, str, str]) -> dict[float, float]:
+def _mean_by(results: Sequence[Result], key: str, name: Name) -> dict[float, float]:
     shares = {float(r[key]) for r in results}
     return {s: estimate([value(r, name) for r in results if r[key] == s]).value for s in sorted(shares)}

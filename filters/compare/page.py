@@ -73,7 +73,7 @@ def report(
         "efficiency": {f: [asdict(e) for e in efficiency(results, headline_name, f)] for f in families},
         "filter_seconds": round(filter_seconds, 1),
         "scaling": {f: law for f in (ALL, chosen) if (law := _law(results, headline_name, f)) is not None},
-        "cells": [dict(r) for r in results],
+        "cells": [{k: v for k, v in r.items() if k != "draws"} for r in results],
     }
 
 
@@ -86,13 +86,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _numbers(interval: Estimate) -> dict[str, Any]:
-    numbers = {
-        "value": interval.value,
-        "low": interval.low,
-        "high": interval.high,
-        "n": interval.n,
-        "certain": interval.certain,
-    }
+    numbers = asdict(interval) | {"certain": interval.certain}
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in numbers.items()}
 
 

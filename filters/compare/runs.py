@@ -7,13 +7,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from curate.storage import commit_json, read_json
 from filters.evaluate.data import read_set
+from filters.evaluate.encode import encode
+from filters.evaluate.estimate import number, values_under
 from filters.evaluate.rules import EvaluateRules
-from filters.evaluate.run import evaluate
-from filters.towers.model import load_filter
+from filters.evaluate.run import measure
+from filters.evaluate.sets import EvalSet
+from filters.metrics import resampled
+from filters.towers.model import Filter, load_filter
+from filters.training.distributed import determinism
 from filters.training.job import TrainingJob, run_job
 
 RESULTS = "results.json"
@@ -58,14 +64,7 @@ def run_experiment(run: ExperimentRun) -> str:
     card = run_job(run.job)
     trained = time.process_time()
     model = load_filter(run.out / "model", run.job.device)
-    evaluated = {
-        evaluation.name: evaluate(model, _read_evaluation(evaluation), run.rules)["tasks"]
-        for evaluation in run.evaluations
-    }
-    tasks = {
-        evaluation: {t: _metric_values(metrics) for t, metrics in of_evaluation.items()}
-        for evaluation, of_evaluation in evaluated.items()
-    }
+    measured = {e.name: _measure(model, _read_evaluation(e), run.rules) for e in run.evaluations}
     commit_json(
         run.out / RESULTS,
         {
@@ -78,15 +77,27 @@ def run_experiment(run: ExperimentRun) -> str:
             "pairs": card["data"]["shown"],
             "samples": card["data"]["pairs seen"],
             "cpu_seconds": round(trained - start, 3),
-            "tasks": tasks,
+            "tasks": {name: values for name, (values, _) in measured.items()},
+            "draws": {name: draws for name, (_, draws) in measured.items()},
             "rules": asdict(run.rules),
         },
     )
     return run.selection
 
 
-def _metric_values(metrics: dict[str, Any]) -> dict[str, float | None]:
-    return {name: metric["value"] for name, metric in metrics.items()}
+def _measure(model: Filter, data: EvalSet, rules: EvaluateRules) -> tuple[dict[str, Any], dict[str, Any]]:
+    """task -> metric -> value, and -> its values under bootstrap samples of the patients, the same for every model."""
+    with determinism(rules.seed, rules.threads):
+        encoded = encode(model, data.sorted(), rules.batch)
+        tasks = measure(model, encoded, rules)
+    groups = encoded.data.groups
+    values, draws = {}, {}
+    for task, metrics in tasks.items():
+        plain = values_under(metrics, [np.ones((1, len(groups)))])
+        drawn = values_under(metrics, resampled(groups, rules.draws, rules.seed))
+        values[task] = {name: number(v[0]) for name, v in plain.items()}
+        draws[task] = {name: [number(x) for x in v] for name, v in drawn.items()}
+    return values, draws
 
 
 def read_experiment(run: ExperimentRun) -> dict[str, Any]:
@@ -94,7 +105,7 @@ def read_experiment(run: ExperimentRun) -> dict[str, Any]:
     return dict(read_json(run.out / RESULTS))
 
 
-def _read_evaluation(evaluation: EvaluationTask) -> Any:
+def _read_evaluation(evaluation: EvaluationTask) -> EvalSet:
     evaluation_set = read_set(Path(evaluation.data), evaluation.split)
     if evaluation.only is None:
         return evaluation_set

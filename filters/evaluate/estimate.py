@@ -6,7 +6,7 @@ value has weights 1; intervals come from `filters.metrics.resampled`, which draw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,19 +36,25 @@ def estimates(
     Draws without a value (of one class alone) are left out; None if none is left, and no interval for a single patient.
     """
     mask_weights = np.ones((1, len(groups))) if mask is None else mask[None, :].astype(np.float64)
-    values = {name: float(m.measure(mask_weights)[0]) for name, m in metrics.items()}
-    resamples: dict[str, list[Weights]] = {name: [] for name in metrics}
-    for weights in resampled(groups, draws, seed):
-        for name, m in metrics.items():
-            resamples[name].append(m.measure(weights * mask_weights))
+    values = values_under(metrics, [mask_weights])
+    resamples = values_under(metrics, (weights * mask_weights for weights in resampled(groups, draws, seed)))
     return {
         name: {
-            "value": _number(values[name]),
-            **_bounds(resamples[name] if _drawable(m.rows & (mask_weights[0] > 0), groups) else []),
+            "value": number(values[name][0]),
+            **_bounds(resamples[name] if _drawable(m.rows & (mask_weights[0] > 0), groups) else np.empty(0)),
             "n": int((m.rows & (mask_weights[0] > 0)).sum()),
         }
         for name, m in metrics.items()
     }
+
+
+def values_under(metrics: Mapping[str, Metric], weights: Iterable[Weights]) -> dict[str, Weights]:
+    """Each metric under every row of ``weights``, some rows at a time: float64[r]."""
+    parts: dict[str, list[Weights]] = {name: [] for name in metrics}
+    for rows in weights:
+        for name, metric in metrics.items():
+            parts[name].append(metric.measure(rows))
+    return {name: np.concatenate(part) if part else np.empty(0) for name, part in parts.items()}
 
 
 def _drawable(rows: NDArray[np.bool_], groups: Sequence[str]) -> bool:
@@ -56,16 +62,16 @@ def _drawable(rows: NDArray[np.bool_], groups: Sequence[str]) -> bool:
     return len({groups[int(i)] for i in np.flatnonzero(rows)}) > 1
 
 
-def _bounds(resamples: list[Weights]) -> dict[str, float | None]:
-    known = np.concatenate(resamples) if resamples else np.empty(0)
-    known = known[np.isfinite(known)]
+def _bounds(resamples: Weights) -> dict[str, float | None]:
+    known = resamples[np.isfinite(resamples)]
     if not len(known):
         return {"low": None, "high": None}
     low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return {"low": _number(float(low)), "high": _number(float(high))}
+    return {"low": number(float(low)), "high": number(float(high))}
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
+    """As JSON has it: None where there is none."""
     return round(value, 6) if np.isfinite(value) else None
 
 

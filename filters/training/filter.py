@@ -19,9 +19,10 @@ import torch
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
+from filters.evaluate.retrieval import KS, ranks
 from filters.method import Progress as Progress
 from filters.method import checkpoint_hash, pair_digest, versions
-from filters.metrics import against_others, auroc_with_interval, retrieval
+from filters.metrics import against_others, auroc_with_interval
 from filters.rules import FilterTrainingRules as FilterTrainingRules
 from filters.rules import check_filter_training
 from filters.towers.layers import set_patch_dropout
@@ -144,9 +145,10 @@ def evaluate(trained: Filter, pairs: Pairs, seed: int) -> dict[str, float]:
     left, right = (rows.numpy() for rows in embed(trained, pairs))
     owner, partner = against_others(np.arange(n), pairs.labels, pairs.groups, _SHUFFLES)
     scores = np.einsum("ij,ij->i", left[owner], right[partner])
-    recalls = retrieval(left, right, [str(label) for label in pairs.labels])
+    first, text = np.unique(pairs.labels, return_index=True, return_inverse=True)[1:]
+    rank = ranks(left, right[first], np.arange(n), text)
     measured = auroc_with_interval("holdout_auroc", scores, owner == partner, list(pairs.groups[owner]), seed)
-    return {"holdout_pairs": float(n), **{f"holdout_r{k}": v for k, v in recalls.items()}, **measured}
+    return {"holdout_pairs": float(n), **{f"holdout_r{k}": float((rank <= k).mean()) for k in KS}, **measured}
 
 
 def _phase(

@@ -105,7 +105,7 @@ def training_rules(recipe: Recipe) -> TrainingRules:
 def compare_folder(pipeline: Pipeline) -> Path:
     """Where this comparison's runs go."""
     recipe = pipeline.recipe
-    settings = recipe.compare.model_dump_json() + recipe.train.model_dump_json()
+    settings = recipe.compare.model_dump_json() + recipe.train.model_dump_json() + repr(recipe.compare.rules())
     return pipeline.run / "compare" / digest(settings, pipeline.select.hash, pool_pipeline(pipeline).export.hash)[:12]
 
 

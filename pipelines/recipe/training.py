@@ -114,6 +114,6 @@ class Compare(Part):
 
     def rules(self) -> EvaluateRules:
         """How cells are measured: no probes unless asked for, they cost more than the training of a small model."""
-        usual = {"tasks": ("zero_shot", "findings", "retrieval", "language"), "draws": 1}
+        usual = {"tasks": ("zero_shot", "findings", "retrieval", "language"), "draws": 200}
         rules: EvaluateRules = fill_rules("compare.evaluate", EvaluateRules, usual | self.evaluate)
         return rules

@@ -13,7 +13,6 @@ from filters.metrics import (
     auprc,
     auroc,
     bootstrap_interval,
-    retrieval,
     weighted_auprc,
     weighted_auroc,
 )
@@ -78,17 +77,6 @@ def test_nan_scores_and_unequal_lengths_are_refused():
         auroc([float("nan"), 1.0], [True, False])
     with pytest.raises(ValueError, match="2 scores for 1 labels"):
         auroc([0.0, 1.0], [True])
-
-
-def test_retrieval_counts_a_duplicate_of_the_right_text_as_right():
-    images = np.eye(3)[[0, 0, 1, 2]]
-    texts = np.eye(3)[[0, 0, 2, 1]]  # the last two are exchanged
-    assert retrieval(images, texts, ["a", "a", "b", "c"], ks=(1, 3)) == {1: 0.5, 3: 1.0}
-
-
-def test_a_collapsed_model_retrieves_nothing():
-    same = np.ones((5, 2)) / math.sqrt(2)
-    assert retrieval(same, same, list("abcde"), ks=(1, 4, 5)) == {1: 0.0, 4: 0.0, 5: 1.0}
 
 
 @given(SCORED)

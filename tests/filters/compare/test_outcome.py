@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.compare.outcome import choose, compare_selections, efficiency, estimate, measures
+from filters.compare.outcome import Estimate, choose, compare_selections, difference, efficiency, estimate, measures
+from filters.metrics import resampled
 from tests.filters.compare.results import NAME, cell
 
 VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=12)
@@ -38,6 +39,43 @@ def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     held = [(e := estimate(rng.normal(2, 1, 5).tolist())).low <= 2 <= e.high for _ in range(2000)]  # type: ignore[operator]
     assert np.mean(held) == pytest.approx(0.95, abs=0.015)
+
+
+@pytest.mark.parametrize(("seeds", "patients", "both"), [(0.0, 1.0, 1.0), (0.1, 1.0, 1.0), (0.3, 0.5, 2.0)])
+def test_an_interval_over_seeds_and_patients_holds_the_truth_as_often_as_it_says(
+    seeds: float, patients: float, both: float
+) -> None:
+    """Three seeds measured on the same 60 patients. Student's t over the seeds takes the patients for all there are."""
+    rng = np.random.default_rng(0)
+    weights = np.concatenate(list(resampled(60, 100, 0)))
+    crossed, over_seeds = [], []
+    for _ in range(600):
+        values = seeds * rng.normal(size=(3, 1)) + patients * rng.normal(size=60) + both * rng.normal(size=(3, 60))
+        means = values.mean(axis=1).tolist()
+        crossed.append(estimate(means, list(values @ weights.T / 60)))
+        over_seeds.append(estimate(means))
+
+    def share(found: list[Estimate]) -> float:
+        return float(np.mean([e.low <= 0 <= e.high for e in found]))  # type: ignore[operator]
+
+    assert share(crossed) >= 0.93
+    assert share(over_seeds) < share(crossed) or patients < both
+
+
+def test_what_patients_have_in_common_under_both_selections_is_no_difference() -> None:
+    """Patients that differ far more than selections do, and a gain of .02 on every one of them."""
+    draws = np.random.default_rng(0).normal(0.5, 0.1, 50)
+    at = NAME[0], NAME[1], NAME[2]
+    results = [cell(s, seed, 0.5 + 0.02 * (s == "ours") + 0.001 * seed) for s in ("all", "ours") for seed in (1, 2, 3)]
+    for result in results:
+        drawn = draws + result["tasks"][at[0]][at[1]][at[2]] - 0.5
+        result["draws"] = {at[0]: {at[1]: {at[2]: drawn.tolist()}}}
+    everyone, ours = compare_selections(results, NAME)
+    assert everyone.estimate.low is not None and everyone.estimate.low < 0.4, "patients vary"
+    assert ours.gain is not None and ours.gain.certain and ours.gain.value == pytest.approx(0.02)
+    assert difference({1: results[3]}, {1: results[0]}, NAME).low is None, "one seed has no interval"
+    results[0]["tasks"][at[0]][at[1]][at[2]] = None
+    assert compare_selections(results, NAME)[1].gain.n == 2  # type: ignore[union-attr]
 
 
 @given(VALUES, st.floats(0.1, 10), st.floats(-50, 50))

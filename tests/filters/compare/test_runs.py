@@ -41,7 +41,7 @@ def cell(shards: Path, tmp_path: Path, small_arch: str) -> ExperimentRun:
     pq.write_table(pa.table({"key": keys, "weight": [1.0] * 48}), only)
     rules = TrainingRules(model=ModelRules(small_arch), batch=16, samples=64, threads=1, vocab=300, seed=2)
     job = TrainingJob(str(shards), str(tmp_path / "cell"), rules, str(only), device="cpu", window=1, every=1)
-    asked = EvaluateRules(tasks=("retrieval", "language"), draws=1)
+    asked = EvaluateRules(tasks=("retrieval", "language"), draws=50)
     return ExperimentRun("ours", "ours", 2, 0.5, 1.0, 0.9, job, (EvaluationTask("held out", str(shards)),), asked)
 
 
@@ -62,6 +62,8 @@ def test_a_cell_says_what_it_was_and_what_it_found(cell: ExperimentRun) -> None:
     assert found["pairs"] == 48 and found["samples"] == 64 and found["cpu_seconds"] > 0
     ranks = found["tasks"]["held out"]["retrieval/image_to_text"]
     assert 0 <= ranks["r1"] <= ranks["r5"] <= ranks["r10"] <= 1 <= ranks["median_rank"]
+    drawn = found["draws"]["held out"]["retrieval/image_to_text"]["r10"]
+    assert len(drawn) == 50 and abs(sum(drawn) / 50 - ranks["r10"]) < 0.1
     assert {t for _, t, _ in measures([found])} >= {"retrieval/text_to_image", "language/side"}
 
 
