@@ -1,4 +1,4 @@
-"""How well a score separates right from wrong pairs: with intervals, vectorised."""
+"""How well a score separates right from wrong pairs, and how well texts are found: with intervals, vectorised."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from curate.errors import RunError
+
+KS = (1, 5, 10)
+TIE = 1e-6  # cosines this near are equal: sums depend on their order, and an edit may lie beyond the context
+_CHUNK = 1 << 23  # cosines held at a time: 32 MiB, and masks beside them
 
 
 def auroc(scores: ArrayLike, positives: ArrayLike) -> float:
@@ -82,6 +86,29 @@ def resampled(groups: Sequence[str] | int, n: int, seed: int) -> Iterator[NDArra
     for start in range(0, n if k else 0, 64):  # 64 draws at a time bound the memory to 64 x rows
         draws = rng.multinomial(k, np.full(k, 1 / k), size=min(64, n - start))
         yield draws[:, unit].astype(np.float64)
+
+
+def ranks(
+    queries: NDArray[np.float32], candidates: NDArray[np.float32], query: NDArray[np.int64], right: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """float64[q]: the rank of the nearest right candidate of each query; 1 is best, NaN if none is right.
+
+    Candidate ``right[i]`` is right for query ``query[i]``. At most `_CHUNK` cosines are in memory.
+    """
+    out = np.full(len(queries), np.nan)
+    order = np.argsort(query, kind="stable")
+    query, right = query[order], right[order]
+    size = max(1, _CHUNK // max(len(candidates), 1))
+    for start in range(0, len(queries), size):
+        a, b = np.searchsorted(query, [start, start + size])
+        rows, columns = query[a:b] - start, right[a:b]
+        near = queries[start : start + size] @ candidates.T
+        best = np.full(len(near), np.inf, np.float32)
+        np.minimum.at(best, rows, -near[rows, columns])  # the negated greatest cosine
+        near[rows, columns] = -np.inf
+        above = (near >= -best[:, None] - TIE).sum(axis=1)
+        out[start : start + size] = np.where(np.isfinite(best), 1 + above, np.nan)
+    return out
 
 
 def _checked(scores: ArrayLike, positives: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

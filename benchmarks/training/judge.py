@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from benchmarks.filters.pool import BY_NAME, Pool
 from curate.synth.faults import swap_sides
-from filters.evaluate.retrieval import ranks
 from filters.methods.two_towers import Towers
-from filters.metrics import auroc
+from filters.metrics import auroc, ranks
 from filters.score import Needs, prepare
 
 

@@ -13,12 +13,10 @@ from curate.storage import digest
 from filters.evaluate.encode import Encoded, Rows, text_rows
 from filters.evaluate.estimate import Measure, Metric, Weights, mean, median
 from filters.findings import edit
+from filters.metrics import KS, TIE, ranks
 from filters.towers.encoder import Filter
 
-KS = (1, 5, 10)
 KINDS = ("side", "negation")
-_TIE = 1e-6  # cosines this near are equal: sums depend on their order, and an edit may lie beyond the context
-_CHUNK = 1 << 23  # cosines held at a time: 32 MiB, and masks beside them
 
 
 def retrieval(model: Filter, encoded: Encoded) -> dict[str, dict[str, Metric]]:
@@ -86,27 +84,6 @@ def _of_captions(metric: Metric, owner: NDArray[np.int64], n: int) -> Metric:
     return Metric(lambda weights: inner(weights[:, owner]), rows)
 
 
-def ranks(queries: Rows, candidates: Rows, query: NDArray[np.int64], right: NDArray[np.int64]) -> Weights:
-    """float64[q]: the rank of the nearest right candidate of each query; 1 is best, NaN if none is right.
-
-    Candidate ``right[i]`` is right for query ``query[i]``. At most `_CHUNK` cosines are in memory.
-    """
-    out = np.full(len(queries), np.nan)
-    order = np.argsort(query, kind="stable")
-    query, right = query[order], right[order]
-    size = max(1, _CHUNK // max(len(candidates), 1))
-    for start in range(0, len(queries), size):
-        a, b = np.searchsorted(query, [start, start + size])
-        rows, columns = query[a:b] - start, right[a:b]
-        near = queries[start : start + size] @ candidates.T
-        best = np.full(len(near), np.inf, np.float32)
-        np.minimum.at(best, rows, -near[rows, columns])  # the negated greatest cosine
-        near[rows, columns] = -np.inf
-        above = (near >= -best[:, None] - _TIE).sum(axis=1)
-        out[start : start + size] = np.where(np.isfinite(best), 1 + above, np.nan)
-    return out
-
-
 def language(model: Filter, encoded: Encoded, seed: int) -> dict[str, dict[str, Metric]]:
     """``preferred`` of each kind of edit: the share of records whose image is nearer to its own text than to the edited
     one, a tie counting half; chance is 0.5. A kind that applies to no text is left out.
@@ -127,6 +104,6 @@ def language(model: Filter, encoded: Encoded, seed: int) -> dict[str, dict[str, 
         images = encoded.images[rows]
         gain = np.einsum("ij,ij->i", images, both[: len(rows)]) - np.einsum("ij,ij->i", images, both[len(rows) :])
         values = np.full(len(encoded.data), np.nan)
-        values[rows] = np.where(np.abs(gain) <= _TIE, 0.5, gain > 0)
+        values[rows] = np.where(np.abs(gain) <= TIE, 0.5, gain > 0)
         out[f"language/{kind}"] = {"preferred": mean(values)}
     return out

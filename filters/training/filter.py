@@ -19,10 +19,9 @@ import torch
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
-from filters.evaluate.retrieval import KS, ranks
 from filters.method import Progress as Progress
 from filters.method import checkpoint_hash, pair_digest, versions
-from filters.metrics import against_others, auroc_with_interval
+from filters.metrics import KS, against_others, auroc_with_interval, ranks
 from filters.rules import FilterTrainingRules as FilterTrainingRules
 from filters.rules import check_filter_training
 from filters.towers.layers import set_patch_dropout

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from filters.evaluate import retrieval as module
+from filters import metrics as module
 from filters.evaluate.estimate import estimates
-from filters.evaluate.retrieval import captions, distinct, of_rows, ranks
+from filters.evaluate.retrieval import captions, distinct, of_rows
+from filters.metrics import ranks
 
 
 def unit(n: int, d: int, seed: int) -> np.ndarray:
