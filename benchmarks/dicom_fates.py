@@ -16,7 +16,6 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.pixels import get_decoder
 
 from curate.errors import DropRecord
-from curate.sources.dicom.codec import PLUGIN
 from curate.sources.dicom.read import load_dicom
 from curate.sources.picture import PixelRules
 from curate.sources.sniff import sniff
@@ -51,7 +50,7 @@ def pydicom_reads(path: Path) -> bool:
     """Does pydicom decode the first frame by its own plugins?"""
     try:
         decoder = get_decoder(read_file_meta_info(path).TransferSyntaxUID)
-        plugins = [p for p in decoder.available_plugins if p != PLUGIN] or [""]
+        plugins = list(decoder.available_plugins) or [""]
     except Exception:  # noqa: BLE001
         return False
     for plugin in plugins:

@@ -260,3 +260,15 @@ def test_lines_of_another_length_of_signed_numbers(tmp_path: Path) -> None:
     with pytest.raises(DropRecord) as dropped:
         load_dicom(tmp_path / "a", 0, RULES)
     assert dropped.value.reason is Reason.PIXEL_LENGTH
+
+
+def test_flat_colours_by_planes_stay_so(tmp_path: Path) -> None:
+    """Read by pixels, planes of flat fields look grey."""
+    pixels = np.zeros((60, 80, 3), np.uint8)
+    for k, colour in enumerate(((255, 255, 0), (0, 255, 255), (255, 0, 255), (180, 20, 20), (20, 20, 180))):
+        pixels[:, 16 * k : 16 * (k + 1)] = colour
+    pixels[20:40] = np.repeat(texture(20, 80)[..., None], 3, axis=2)
+    ds = dataset(pixels, PlanarConfiguration=1)
+    ds.PixelData = np.moveaxis(pixels, 2, 0).tobytes()
+    (tmp_path / "a").write_bytes(to_bytes(ds))
+    np.testing.assert_array_equal(load_dicom(tmp_path / "a", 0, RULES).pixels, pixels)

@@ -1,25 +1,20 @@
-"""Stored values of one frame: pydicom's decoding, with imagecodecs doing the work where it is proven bit-exact.
+"""Stored values of one frame, by imagecodecs where it is proven bit-exact, else by pydicom and its pylibjpeg.
 
-imagecodecs joins pydicom as one more decoding plugin, so that everything around a decoder (sign correction, unused
-bits, planar order, YBR to RGB) stays pydicom's. It is asked first for the transfer syntaxes of ``FAST``, but for
-12-bit DCT; what it refuses, and every other syntax, goes to pylibjpeg. `benchmarks/decode.py` measures what that is
-worth.
+imagecodecs is asked first for the transfer syntaxes of ``FAST``, but for 12-bit DCT; what it refuses, and every other
+syntax, goes to pydicom. `benchmarks/decode.py` measures what that is worth.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import imagecodecs
 import numpy as np
 from pydicom import uid
 from pydicom.encaps import encapsulate
-from pydicom.pixels.common import PhotometricInterpretation
-from pydicom.pixels.decoders.base import DecodeRunner, get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 
 from curate.errors import DropRecord
 from curate.record import Reason
@@ -42,14 +37,6 @@ _HTJ2K = (uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
 # Of pydicom's own plugins; not gdcm, which crashes the process on bad bytes and on good ones gives the same pixels.
 _PYDICOM = "pylibjpeg"
 FAST = (uid.RLELossless, *_DCT_JPEG, *_LOSSLESS_JPEG, *_JPEG_LS, *_JPEG_2000)
-
-# What pydicom asks of a plugin's module: the packages it needs by syntax, and `is_available`.
-DECODER_DEPENDENCIES = dict.fromkeys(FAST, ("imagecodecs",))
-
-
-def is_available(syntax: str) -> bool:
-    """pydicom's question to a plugin."""
-    return syntax in FAST
 
 
 def decode_frame(pixels: ProvenPixels, frame: int) -> tuple[np.ndarray, Layout]:
@@ -180,19 +167,20 @@ def settle_stream(cells: np.ndarray, stream: Stream | None, layout: Layout, over
 def _first_that_decodes(
     syntax: uid.UID, data: bytes, layout: Layout, plugins: tuple[str, ...]
 ) -> tuple[np.ndarray, str]:
-    decoder = call_third_party(Reason.UNSUPPORTED_SYNTAX, get_decoder, syntax)
-    encapsulated = call_third_party(Reason.UNDECODABLE, encapsulate, [data])
-
-    def decode(plugin: str) -> np.ndarray:
-        source = io.BytesIO(encapsulated)
-        return decoder.as_array(source, index=0, raw=True, decoding_plugin=plugin, **_options(layout))[0]
-
     for plugin in plugins[:-1]:
         try:
-            return call_third_party(Reason.UNDECODABLE, decode, plugin), plugin
+            return call_third_party(Reason.UNDECODABLE, _decode, plugin, syntax, data, layout), plugin
         except DropRecord:
             continue  # what one decoder refuses, the other may still read
-    return call_third_party(Reason.UNDECODABLE, decode, plugins[-1]), plugins[-1]
+    return call_third_party(Reason.UNDECODABLE, _decode, plugins[-1], syntax, data, layout), plugins[-1]
+
+
+def _decode(plugin: str, syntax: uid.UID, data: bytes, layout: Layout) -> np.ndarray:
+    if plugin == PLUGIN:
+        return by_imagecodecs(syntax, data, layout)
+    source = io.BytesIO(encapsulate([data]))
+    options = _options(layout)
+    return get_decoder(syntax).as_array(source, index=0, raw=True, decoding_plugin=plugin, **options)[0]
 
 
 def _options(layout: Layout) -> dict[str, Any]:
@@ -228,41 +216,23 @@ def _plugins(syntax: uid.UID, data: bytes, layout: Layout, stream: Stream | None
     return (_PYDICOM, PLUGIN) if syntax in _DCT_JPEG and stream is not None and stream.bits != 8 else (PLUGIN, _PYDICOM)
 
 
-def _decode(data: bytes, runner: DecodeRunner) -> bytes:
-    """pydicom's plugin function: the decoded frame as a buffer; tells the runner how the samples lie in it."""
-    syntax = runner.transfer_syntax
-    if syntax == uid.RLELossless:
-        runner.set_option("planar_configuration", 1)  # RLE segments are planes
-        return cast(bytes, imagecodecs.dicomrle_decode(data, np.dtype(f"u{runner.bits_allocated // 8}")))
-    pixels = np.ascontiguousarray(_codec(runner)(data))
-    if runner.samples_per_pixel > 1:
-        runner.set_option("planar_configuration", 0)
-    if syntax in _JPEG_LS or syntax in _JPEG_2000:
-        runner.set_option("bits_allocated", pixels.dtype.itemsize * 8)  # by the codestream's precision
-    if syntax in _JPEG_2000 and runner.photometric_interpretation in ("YBR_ICT", "YBR_RCT"):
-        runner.set_option("photometric_interpretation", PhotometricInterpretation.RGB)
-    if pixels.size != runner.frame_length(unit="pixels"):
-        raise ValueError("the codestream's size is not the header's")
-    return cast(bytes, pixels.reshape(-1).view(np.uint8).data)  # pydicom only looks at the buffer
-
-
-def _codec(runner: DecodeRunner) -> Callable[[bytes], np.ndarray]:
-    syntax = runner.transfer_syntax
-    codec: Callable[..., np.ndarray]
+def by_imagecodecs(syntax: uid.UID, data: bytes, layout: Layout) -> np.ndarray:
+    """Cells (rows, columns[, samples]) of a stream in one of ``FAST``; ValueError, or what imagecodecs raises, where it
+    is no frame of ``layout``."""
+    sign, size = "i" if layout.signed else "u", layout.allocated // 8
+    shape = (layout.rows, layout.columns) if layout.samples == 1 else (layout.rows, layout.columns, layout.samples)
+    if syntax == uid.RLELossless:  # segments are planes
+        planes = np.frombuffer(imagecodecs.dicomrle_decode(data, np.dtype(f"u{size}")), f"{sign}{size}")
+        return np.moveaxis(planes.reshape(layout.samples, layout.rows, layout.columns), 0, -1).reshape(shape)
     if syntax in _LOSSLESS_JPEG:
-        codec = imagecodecs.ljpeg_decode
+        pixels = imagecodecs.ljpeg_decode(data)
     elif syntax in _JPEG_LS:
-        codec = imagecodecs.jpegls_decode
+        pixels = imagecodecs.jpegls_decode(data)
     elif syntax in _JPEG_2000:
-        codec = partial(imagecodecs.jpeg2k_decode, planar=False)
-    else:  # samples as stored, since libjpeg would guess what they are: pydicom converts YBR, and rounds otherwise too
-        named = None
-        if runner.samples_per_pixel == 3:
-            named = "rgb" if runner.photometric_interpretation == "RGB" else "ycbcr"
-        codec = partial(imagecodecs.jpeg8_decode, colorspace=named, outcolorspace=named)
-    return codec
-
-
-for _syntax in FAST:
-    if PLUGIN not in (_decoder := get_decoder(_syntax)).available_plugins:
-        _decoder.add_plugin(PLUGIN, (__name__, "_decode"))
+        pixels = imagecodecs.jpeg2k_decode(data, planar=False)
+    else:  # samples as stored, since libjpeg would guess what they are
+        named = None if layout.samples == 1 else "rgb" if layout.photometric == "RGB" else "ycbcr"
+        pixels = imagecodecs.jpeg8_decode(data, colorspace=named, outcolorspace=named)
+    if pixels.itemsize != size and syntax not in (*_JPEG_LS, *_JPEG_2000):  # whose cells are by the stream's precision
+        raise ValueError("the stream's cells are not the header's")
+    return np.ascontiguousarray(pixels).view(f"{sign}{pixels.itemsize}").astype(f"{sign}{size}").reshape(shape)

@@ -189,7 +189,7 @@ def _planar(file: DicomFile, layout: Layout) -> Layout:
         return layout
     rougher = roughness(here) / max(roughness(other), 1e-9)
     swapped = rougher > 1.3 if layout.planar else rougher > 1.2 and is_one_channel(cells[: 3 * count], layout.columns)
-    if swapped or _grey(other, layout) - _grey(here, layout) > _GREYER:
+    if swapped or (rougher > 1 and _grey(other, layout) - _grey(here, layout) > _GREYER):
         return replace(layout, planar=1 - layout.planar)
     return layout
 
