@@ -36,12 +36,12 @@ def clean_keys(rows: Sequence[dict[str, Any]], rules: CleanRules) -> list[str]:
     return sorted(r["key"] for r in declared)[: rules.max_pairs]
 
 
-def seen_in_evaluation(rows: Sequence[dict[str, Any]], held: Sequence[dict[str, Any]]) -> set[str]:
-    """Keys of ``rows`` that are, by key, by pixel hash or as a near-duplicate picture, in ``held``; both hold key,
+def seen_in_evaluation(rows: Sequence[dict[str, Any]], held_out: Sequence[dict[str, Any]]) -> set[str]:
+    """Keys of ``rows`` that are, by key, by pixel hash or as a near-duplicate picture, in ``held_out``; both hold key,
     pixel_hash and phash."""
-    keys, pixels = {r["key"] for r in held}, {r["pixel_hash"] for r in held if r["pixel_hash"]}
+    keys, pixels = {r["key"] for r in held_out}, {r["pixel_hash"] for r in held_out if r["pixel_hash"]}
     found = {r["key"] for r in rows if r["key"] in keys or r["pixel_hash"] in pixels}
-    hashed = [[r for r in part if r["phash"] is not None] for part in (rows, held)]
+    hashed = [[r for r in part if r["phash"] is not None] for part in (rows, held_out)]
     if all(hashed):
         hashes = np.array([r["phash"] for part in hashed for r in part], dtype=np.uint64)
         n = len(hashed[0])
@@ -66,8 +66,8 @@ def agreeing(records: Records, rules: CleanRules, train: FilterTrainingRules, fo
     kept: list[int] = []
     for k in range(rules.folds):
         inside, mine = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        seen, out = records.take(inside), folder / f"fold-{k}"
-        train_filter(seen.images, seen.texts, seen.groups, out, replace(train, holdout=0.0))
+        training, out = records.take(inside), folder / f"fold-{k}"
+        train_filter(training.images, training.texts, training.groups, out, replace(train, holdout=0.0))
         scorer = Scorer({"fold": str(out)}, train.device, train.threads)
         others = records.take(mine)
         scores = np.concatenate([scorer(b)["fold"] for b in prepare(others.images, others.texts, Needs.of([out]), 64)])

@@ -113,20 +113,20 @@ class TrainTask:
             return None
         rows = [r for r in rows if r["pixel_hash"]]
         split = [split_of(r["patient"], self.splits, r["official_split"]) for r in rows]
-        held = [r for r, name in zip(rows, split, strict=True) if name != "train"]
+        held_out = [r for r, name in zip(rows, split, strict=True) if name != "train"]
         rows = [r for r, name in zip(rows, split, strict=True) if name == "train"]
-        leaked = seen_in_evaluation(rows, held)
+        leaked = seen_in_evaluation(rows, held_out)
         rows = [r for r in rows if r["key"] not in leaked]
         unlabelled = set(sorted(r["key"] for r in rows)[: self.unlabelled])
         pool = self.pool.records(unlabelled) if unlabelled else NO_RECORDS
         brought = self.clean.folder is not None or self.marked is not None
         declared = brought or any(r["clean"] is not None for r in rows)
-        return TrainingSet(self._clean(rows, held, scratch), pool, declared)
+        return TrainingSet(self._clean(rows, held_out, scratch), pool, declared)
 
-    def _clean(self, rows: list[dict[str, Any]], held: list[dict[str, Any]], scratch: Path) -> Records:
+    def _clean(self, rows: list[dict[str, Any]], held_out: list[dict[str, Any]], scratch: Path) -> Records:
         if self.clean.folder is not None:
             brought = shard_records(self.clean.folder)
-            known = {r["key"] for r in held}
+            known = {r["key"] for r in held_out}
             return brought.take([i for i, key in enumerate(brought.keys) if key not in known]).sorted()
         if self.marked is not None:
             here = sorted({r["key"] for r in rows} & set(self.marked))

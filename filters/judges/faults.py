@@ -115,8 +115,8 @@ def holdout_error(columns: Floats, fault: Index, half: NDArray[np.bool_], pool: 
     if half.all() or not half.any():
         return 1.0
     ratios = np.empty((len(columns), len(FAULTS)))
-    for held in (half, ~half):
-        ratios[held] = Faults.of(columns[~held], fault[~held]).ratios(columns[held])
+    for held_out in (half, ~half):
+        ratios[held_out] = Faults.of(columns[~held_out], fault[~held_out]).ratios(columns[held_out])
     each = np.equal(np.unique(pool)[:, None], pool[None]).astype(np.float64)
     right = each @ (fault == 0) / each.sum(axis=1)
     return float(np.sqrt(np.mean(np.square(shares_of(ratios, each)[:, 0] - right))))

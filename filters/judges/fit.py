@@ -23,7 +23,7 @@ from filters.judges.stack import Floats, Index, Linear, Posterior, wrong_texts
 from filters.judges.study import COLUMNS, Memory
 
 FOLDS = 4
-LEAST_PAIRS, LEAST_GROUPS = 40, 8
+MIN_PAIRS, MIN_GROUPS = 40, 8
 _FORGET = 0.2  # weight below which a pair teaches no judge
 _PENALTY = 0.03
 _RIGHT, _FAR, _NEAR = 0, 1, 2
@@ -80,9 +80,9 @@ class Panel:
         own, known = fold_of(groups), np.isin(groups, self.known)
         out = np.zeros(len(images))
         for fold, judges in enumerate(self.judges):
-            asked = ~known | (own == fold)
-            if asked.any():
-                out[asked] += self.stack(judges.columns(images[asked], texts[asked]))
+            queried = ~known | (own == fold)
+            if queried.any():
+                out[queried] += self.stack(judges.columns(images[queried], texts[queried]))
         return np.where(known, out, out / len(self.judges))
 
     def probability(
@@ -135,10 +135,10 @@ def fit(
     ``unlike`` exchanged ones (`Faults.unlike`).
     """
     names, groups = digests(reference.names), digests(reference.groups)
-    if len(reference) < LEAST_PAIRS or len(np.unique(groups)) < LEAST_GROUPS:
+    if len(reference) < MIN_PAIRS or len(np.unique(groups)) < MIN_GROUPS:
         found = f"{len(reference)} pairs of {len(np.unique(groups))} patients"
         raise RunError(
-            f"judges have {found} to learn from and need {LEAST_PAIRS} of {LEAST_GROUPS}: give more, or no such filter"
+            f"judges have {found} to learn from and need {MIN_PAIRS} of {MIN_GROUPS}: give more, or no such filter"
         )
     image_space = ImageSpace.of(reference.images)
     text_space = TextSpace.of(reference.sentences, reference.texts, reference.groups)
@@ -164,7 +164,7 @@ _UNFITTED = Faults.of(np.zeros((1, COLUMNS)), np.zeros(1, np.int64))
 
 def _judges(x: Rows, u: Rows, weights: Rows, names: NDArray[np.uint64], allowed: NDArray[np.bool_]) -> Judges:
     kept = allowed & (weights > _FORGET)
-    if kept.sum() < LEAST_PAIRS // 4:
+    if kept.sum() < MIN_PAIRS // 4:
         kept = allowed
     return Judges.of(x[kept], u[kept], weights[kept], names[kept])
 
@@ -199,7 +199,7 @@ def _stack(
         kinds.append(np.repeat([_RIGHT, _FAR, _NEAR], [len(mine), half, half]))
         of.append(np.full(len(rows), k))
         weight.append(np.append(weights[mine], np.ones(2 * half)))
-    asked, kind, from_fold, each = (np.concatenate(part) for part in (columns, kinds, of, weight))
+    queried, kind, from_fold, each = (np.concatenate(part) for part in (columns, kinds, of, weight))
     if not (kind != _RIGHT).any():
         raise RunError("every text of the clean set says the same: there is nothing to tell a wrong pair by")
     for value, share in ((_RIGHT, 1.0), (_FAR, 0.5), (_NEAR, 0.5)):
@@ -207,10 +207,10 @@ def _stack(
     unseen = np.zeros(len(kind))  # by a stack that has not seen the fold: it flatters what it was fitted on
     for k in np.unique(from_fold):
         others = from_fold != k
-        model = Linear.of(asked[others], kind[others] == _RIGHT, each[others], _PENALTY)
-        unseen[~others] = model(asked[~others])
+        model = Linear.of(queried[others], kind[others] == _RIGHT, each[others], _PENALTY)
+        unseen[~others] = model(queried[~others])
     metrics = {"holdout_auroc": _auroc(unseen, kind, _FAR), "holdout_auroc_near": _auroc(unseen, kind, _NEAR)}
-    return Linear.of(asked, kind == _RIGHT, each, _PENALTY), metrics
+    return Linear.of(queried, kind == _RIGHT, each, _PENALTY), metrics
 
 
 def _auroc(scores: Floats, kind: Index, wrong: int) -> float:
@@ -247,15 +247,15 @@ def _injected(panel: Panel, pairs: PairFeatures, clean: bool, size: int, seed: i
     x, u = panel.rows(pairs.images, pairs.sentences, pairs.texts)
     fold = fold_of(groups)
     patients = np.unique(groups)
-    several = max(LEAST_GROUPS, round(len(patients) * min(1.0, size / len(x))))
+    several = max(MIN_GROUPS, round(len(patients) * min(1.0, size / len(x))))
     columns, faults, pools, halves = [], [], [], []
     for k, shares in enumerate(ON_CLEAN if clean else ON_POOL):
         rng = np.random.default_rng([seed, 3, k])
         some = np.flatnonzero(np.isin(groups, rng.permutation(patients)[:several]))
         source, fault = exchange([pairs.groups[i] for i in some], fold[some], rng, *shares)
-        asked = names[some], groups[some], x[some], u[some[source]]
-        odds = panel.log_odds(*asked[2:], asked[1])
-        columns.append(_memory(*asked, odds, panel.posterior(odds)).columns(*asked, odds))
+        queried = names[some], groups[some], x[some], u[some[source]]
+        odds = panel.log_odds(*queried[2:], queried[1])
+        columns.append(_memory(*queried, odds, panel.posterior(odds)).columns(*queried, odds))
         faults.append(fault)
         pools.append(np.full(len(some), k))
         halves.append(groups[some] // np.uint64(FOLDS) % np.uint64(2) == 0)
@@ -266,24 +266,24 @@ def _of_pool(
     panel: Panel, reference: PairFeatures, pool: PairFeatures, clean: bool, seed: int, metrics: dict[str, float]
 ) -> tuple[Panel, dict[str, float]]:
     """The panel that remembers the pool, and whose probabilities are this pool's."""
-    asked = digests(pool.names), digests(pool.groups), *panel.rows(pool.images, pool.sentences, pool.texts)
-    odds = panel.log_odds(*asked[2:], asked[1])
-    panel = replace(panel, posterior=_posterior(panel, pool if len(pool) >= LEAST_PAIRS else reference, seed))
-    memory = _memory(*asked, odds, panel.posterior(odds))
-    columns = memory.columns(*asked, odds)
-    made = _injected(panel, reference, clean, len(pool), seed)
-    faults = Faults.of(made.columns, made.fault)
+    queried = digests(pool.names), digests(pool.groups), *panel.rows(pool.images, pool.sentences, pool.texts)
+    odds = panel.log_odds(*queried[2:], queried[1])
+    panel = replace(panel, posterior=_posterior(panel, pool if len(pool) >= MIN_PAIRS else reference, seed))
+    memory = _memory(*queried, odds, panel.posterior(odds))
+    columns = memory.columns(*queried, odds)
+    injected = _injected(panel, reference, clean, len(pool), seed)
+    faults = Faults.of(injected.columns, injected.fault)
     if clean:
         faults = faults.of_pool(columns)
-        few = len(np.unique(asked[1])) < LEAST_GROUPS  # one patient drawn again is always the same
+        few = len(np.unique(queried[1])) < MIN_GROUPS  # one patient drawn again is always the same
         metrics = {
             **metrics,
-            "share_error": 1.0 if few else faults.standard_error(columns, asked[1], seed),
-            "right_error": holdout_error(made.columns, made.fault, made.half, made.pool),
-            "unlike": faults.unlike(made.columns, made.fault, columns),
+            "share_error": 1.0 if few else faults.standard_error(columns, queried[1], seed),
+            "right_error": holdout_error(injected.columns, injected.fault, injected.half, injected.pool),
+            "unlike": faults.unlike(injected.columns, injected.fault, columns),
         }
     else:
-        faults = faults.of_mixture(made.columns, made.fault, columns, panel.posterior.share)
+        faults = faults.of_mixture(injected.columns, injected.fault, columns, panel.posterior.share)
     posterior = replace(panel.posterior, share=float(np.clip(faults.right, 0.02, 0.98)))
     panel = replace(panel, memory=memory, faults=faults, posterior=posterior)
     shares = dict(zip(FAULTS, map(float, faults.shares), strict=True))

@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 Rows = NDArray[np.float32]
 
 _IMAGE_DIM, _WORD_DIM = 256, 160
-_LEAST_GROUPS = 4  # patients in whose texts a word must stand to be known: nothing that is one patient's is kept
+_MIN_GROUPS = 4  # patients in whose texts a word must stand to be known: nothing that is one patient's is kept
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ed", "es", "s", "al", "ly")
 
@@ -84,9 +84,9 @@ class TextSpace:
         words: dict[str, set[str]] = defaultdict(set)
         for text, group in zip(texts, groups, strict=True):
             words[group].update(words_of(text))
-        seen = Counter(word for those in words.values() for word in those)
-        vocabulary = tuple(sorted(word for word, n in seen.items() if n >= _LEAST_GROUPS))
-        idf = np.array([np.log(len(words) / seen[word]) for word in vocabulary], np.float32)
+        counts = Counter(word for those in words.values() for word in those)
+        vocabulary = tuple(sorted(word for word, n in counts.items() if n >= _MIN_GROUPS))
+        idf = np.array([np.log(len(words) / counts[word]) for word in vocabulary], np.float32)
         mean = np.asarray(unit(rows).mean(0), np.float32)
         if len(vocabulary) < 2:
             return cls((), idf[:0], np.zeros(0, np.float32), np.zeros((0, 1), np.float32), mean)

@@ -164,8 +164,8 @@ def _fit(
     """Cross-entropy with both sides weighing the same; measured on held-out patients."""
     x = torch.cat([r for r, _ in rows])
     y = torch.cat([torch.full((len(r),), float(i == 0)) for i, (r, _) in enumerate(rows)])
-    held = torch.from_numpy(hold_out([g for _, groups in rows for g in groups], rules.holdout, rules.seed))
-    train_x, train_y = x[~held], y[~held]
+    held_out = torch.from_numpy(hold_out([g for _, groups in rows for g in groups], rules.holdout, rules.seed))
+    train_x, train_y = x[~held_out], y[~held_out]
     classifier.mean.copy_(train_x.mean(0))
     classifier.scale.copy_(1 / train_x.std(0).clamp(min=1e-3))
     weight = torch.where(train_y > 0, 0.5 / train_y.mean(), 0.5 / (1 - train_y.mean()))
@@ -182,6 +182,6 @@ def _fit(
     curve = train_epochs(trainer, epoch_steps(rules.epochs, draw, see), rules.epochs, progress)
     write_epochs(out, curve)
     with torch.no_grad():
-        found = classifier(x[held]).numpy()
-    measured = {"loss": curve[-1]["loss"], "train_pairs": float(len(train_x)), "holdout_pairs": float(held.sum())}
-    return measured | {"holdout_auroc_clean_against_pool": auroc(found, y[held].numpy() > 0)}
+        found = classifier(x[held_out]).numpy()
+    measured = {"loss": curve[-1]["loss"], "train_pairs": float(len(train_x)), "holdout_pairs": float(held_out.sum())}
+    return measured | {"holdout_auroc_clean_against_pool": auroc(found, y[held_out].numpy() > 0)}

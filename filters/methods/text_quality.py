@@ -192,8 +192,8 @@ def _count(sources: Sequence[Records], least: int) -> Tables:
     return Tables(*_table(groups_of, least, len(groups)), *_table(used, least, len(groups)), len(groups))
 
 
-def _table(seen: dict[str, set[str]], least: int, groups: int) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
-    kept = {_hash(text): len(of) / groups for text, of in seen.items() if len(of) >= least}
+def _table(holders: dict[str, set[str]], least: int, groups: int) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
+    kept = {_hash(text): len(of) / groups for text, of in holders.items() if len(of) >= least}
     keys = np.array(sorted(kept), np.uint64)
     return keys, np.array([kept[int(k)] for k in keys], np.float32)
 

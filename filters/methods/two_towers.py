@@ -48,8 +48,8 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     """Train on ``data.clean``, begun on the pool where ``pretrain`` says so. The bank is drawn from the clean set, by
     hash."""
     clean = data.clean.sorted()
-    with _begun(data.pool, rules) as begun:
-        metrics = train_filter(clean.images, clean.texts, clean.groups, out, begun, progress)
+    with _starting_rules(data.pool, rules) as starting:
+        metrics = train_filter(clean.images, clean.texts, clean.groups, out, starting, progress)
     card = read_card(out)
     found = load_filter(out, rules.train.device)
     more = {k: card[k] for k in ("arch", "tokenizer")}
@@ -61,7 +61,7 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
 
 
 @contextmanager
-def _begun(pool: Records, rules: Rules) -> Iterator[FilterTrainingRules]:
+def _starting_rules(pool: Records, rules: Rules) -> Iterator[FilterTrainingRules]:
     """The rules to train on the clean set with: from a checkpoint made on the pool, where one is wanted."""
     if not rules.pretrain or not len(pool) or rules.train.model.checkpoint is not None:
         yield rules.train

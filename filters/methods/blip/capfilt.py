@@ -99,10 +99,10 @@ def _admit(text: str, model: Blip, rules: CapfiltRules) -> tuple[str | None, str
 
 def choose(original: NDArray[np.float32], synthetic: NDArray[np.float32], rules: CapfiltRules) -> list[str]:
     """ "original", "synthetic" or "none" for each of n records; NaN is accepted nowhere."""
-    own, made = original >= rules.threshold, synthetic >= rules.threshold
+    own, proposed = original >= rules.threshold, synthetic >= rules.threshold
     if rules.margin is not None:
-        own &= ~(made & (synthetic - original >= rules.margin))
-    return ["original" if o else "synthetic" if m else "none" for o, m in zip(own, made, strict=True)]
+        own &= ~(proposed & (synthetic - original >= rules.margin))
+    return ["original" if o else "synthetic" if m else "none" for o, m in zip(own, proposed, strict=True)]
 
 
 def rescored(table: pa.Table, batch: Batch, scorer: Scorer) -> pa.Table:

@@ -40,7 +40,7 @@ class Blip(Matcher):
     def __init__(self, initial: InitializedModel, device: str) -> None:
         super().__init__(initial.net, initial.tokenizer, initial.net.side, device)
         self.initial, self.normalise = initial, initial.picture.normalise
-        self.seen: dict[str, int] = {}  # in training: `load` knows it
+        self.sentence_counts: dict[str, int] = {}  # in training: `load` knows it
 
     def judge(self, pixels: torch.Tensor, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32[n]: the matching head's log-odds alone, of uint8[n, c, side, side] and n texts."""
@@ -48,7 +48,7 @@ class Blip(Matcher):
 
     def rarest(self, text: str) -> int | None:
         """The fewest patients in whose training texts ``text`` or one of its sentences stood; None where it is new."""
-        return rarest(text, self.seen)
+        return rarest(text, self.sentence_counts)
 
     def image_tokens(self, pixels: torch.Tensor) -> torch.Tensor:
         """See `Matcher`."""
@@ -77,18 +77,18 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
         blip = Blip(initial, device)
         metrics: dict[str, float] = {}
         curve: list[Row] = []
-        held = np.zeros(len(clean), dtype=bool)
+        held_out = np.zeros(len(clean), dtype=bool)
         pixels, good = preprocess.decode_all(clean.images, blip.net.side)
         if rules.epochs:
             pairs = clean.take(good)
-            held = hold_out(pairs.groups, rules.holdout, rules.seed)
+            held_out = hold_out(pairs.groups, rules.holdout, rules.seed)
             texts = read_texts(pairs.texts, blip.tokenizer, rules.findings, rules.seed)
-            draw = drawn_images(pixels[~held], rules.augment, device)
-            curve = train_net(blip.net, blip.encode_by, draw, texts.take(~held), rules, progress)
-            metrics = {**last_losses(curve), "train_pairs": float((~held).sum())}
+            draw = drawn_images(pixels[~held_out], rules.augment, device)
+            curve = train_net(blip.net, blip.encode_by, draw, texts.take(~held_out), rules, progress)
+            metrics = {**last_losses(curve), "train_pairs": float((~held_out).sum())}
         metrics["undecodable"] = float(len(clean) - len(good))
-        asked = np.flatnonzero(held) if rules.epochs else np.arange(len(good))
-        metrics |= blip.measure(pixels, clean.take(good), asked, rules.seed)
+        measured = np.flatnonzero(held_out) if rules.epochs else np.arange(len(good))
+        metrics |= blip.measure(pixels, clean.take(good), measured, rules.seed)
     out.mkdir(parents=True, exist_ok=True)
     save_net(initial, out)
     write_epochs(out, curve)
@@ -115,8 +115,8 @@ def load(folder: Path, device: str = "auto") -> Blip:
     card = read_card(folder)
     initial = open_folder(folder, int(card.get("context", Rules.context)))
     blip = Blip(initial, pick_device(device))
-    seen = read_object(folder / SEEN)
-    if seen is None:
+    sentence_counts = read_object(folder / SEEN)
+    if sentence_counts is None:
         raise RecipeError("filter", f"cannot read {SEEN} of {folder.name}", "train the filter again")
-    blip.seen = {str(k): int(v) for k, v in seen.items()}
+    blip.sentence_counts = {str(k): int(v) for k, v in sentence_counts.items()}
     return blip

@@ -74,10 +74,10 @@ def count_seen(texts: Sequence[str], groups: Sequence[str]) -> dict[str, int]:
     return {mark: len(who[mark]) for mark in sorted(who)}
 
 
-def rarest(text: str, seen: dict[str, int]) -> int | None:
+def rarest(text: str, counts: dict[str, int]) -> int | None:
     """The fewest groups in which ``text`` or one of its sentences was seen verbatim; None where none ever was."""
-    counts = [seen[mark] for part in (text, *sentences(text)) if (mark := fingerprint(part)) in seen]
-    return min(counts) if counts else None
+    found = [counts[mark] for part in (text, *sentences(text)) if (mark := fingerprint(part)) in counts]
+    return min(found) if found else None
 
 
 def sentences(text: str) -> list[str]:

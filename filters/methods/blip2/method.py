@@ -148,16 +148,17 @@ def _fit(
 ) -> tuple[Blip2, dict[str, float]]:
     pixels, good = preprocess.decode_all(clean.images, encoder.side)
     pairs = clean.take(good)
-    held = hold_out(pairs.groups, rules.holdout, rules.seed)
+    held_out = hold_out(pairs.groups, rules.holdout, rules.seed)
     tokenizer = train_wordpiece(pairs.texts, rules.vocab, rules.context)
-    seen = encode_once(encoder.to(device), pixels[~held], rules.views, rules.seed)
-    net = QFormer(small_config(rules.shape, seen.shape[-1], encoder.side, tokenizer, rules.generate), rules.generate)
+    tokens = encode_once(encoder.to(device), pixels[~held_out], rules.views, rules.seed)
+    net = QFormer(small_config(rules.shape, tokens.shape[-1], encoder.side, tokenizer, rules.generate), rules.generate)
     blip2 = Blip2(encoder, net, tokenizer, device)
     texts = read_texts(pairs.texts, tokenizer, rules.findings, rules.seed)
-    curve = train_net(net, lambda net, tokens: tokens, kept_tokens(seen), texts.take(~held), rules, progress)
+    curve = train_net(net, lambda net, tokens: tokens, kept_tokens(tokens), texts.take(~held_out), rules, progress)
     write_epochs(out, curve)
-    metrics = last_losses(curve) | {"train_pairs": float((~held).sum()), "undecodable": float(len(clean) - len(good))}
-    return blip2, metrics | blip2.measure(pixels, pairs, np.flatnonzero(held), rules.seed)
+    metrics = last_losses(curve) | {"train_pairs": float((~held_out).sum())}
+    metrics["undecodable"] = float(len(clean) - len(good))
+    return blip2, metrics | blip2.measure(pixels, pairs, np.flatnonzero(held_out), rules.seed)
 
 
 @torch.no_grad()
@@ -176,12 +177,12 @@ def encode_once(encoder: ImageEncoder, pixels: preprocess.Pixels, views: int, se
     return torch.stack(kept)
 
 
-def kept_tokens(seen: torch.Tensor) -> Draw:
+def kept_tokens(tokens: torch.Tensor) -> Draw:
     """Training's images as their tokens: a view of each pair, drawn from the kept ones."""
 
     def draw(index: NDArray[np.int64], generator: torch.Generator) -> torch.Tensor:
-        view = torch.randint(len(seen), (len(index),), generator=generator)
-        return seen[view, torch.from_numpy(index)].float()
+        view = torch.randint(len(tokens), (len(index),), generator=generator)
+        return tokens[view, torch.from_numpy(index)].float()
 
     return draw
 

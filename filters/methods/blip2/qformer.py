@@ -26,8 +26,8 @@ from transformers.models.blip_2.modeling_blip_2 import (  # noqa: E402
 from transformers.models.blip_2.modeling_blip_2 import Blip2VisionModel as Blip2VisionModel  # noqa: E402
 
 
-def small_config(shape: QShape, seen: int, side: int, tokenizer: TextTokenizer, generate: bool = False) -> Blip2Config:
-    """transformers' config for image tokens of width ``seen``; its vision part only says that width and the side.
+def small_config(shape: QShape, width: int, side: int, tokenizer: TextTokenizer, generate: bool = False) -> Blip2Config:
+    """transformers' config for image tokens of width ``width``; its vision part only says that width and the side.
 
     Where it is to ``generate``, one more token says so in the place of a text's first.
     """
@@ -41,11 +41,11 @@ def small_config(shape: QShape, seen: int, side: int, tokenizer: TextTokenizer, 
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
         cross_attention_frequency=1,
-        encoder_hidden_size=seen,
+        encoder_hidden_size=width,
         initializer_range=_spread(shape.width),
         use_qformer_text_input=True,
     )
-    vision = Blip2VisionConfig(hidden_size=seen, intermediate_size=seen, num_hidden_layers=0, image_size=side)
+    vision = Blip2VisionConfig(hidden_size=width, intermediate_size=width, num_hidden_layers=0, image_size=side)
     return Blip2Config(
         qformer_config=reader.to_dict(),
         vision_config=vision.to_dict(),
@@ -95,10 +95,10 @@ class QFormer(torch.nn.Module):
         # transformers leaves the queries at zero, all the same for ever; they are drawn as the paper's code draws them
         torch.nn.init.normal_(self.query_tokens, std=reader.initializer_range)
 
-    def image_vectors(self, seen: torch.Tensor) -> torch.Tensor:
+    def image_vectors(self, tokens: torch.Tensor) -> torch.Tensor:
         """Unit rows float32[n, queries, e] of image tokens float32[n, t, d]."""
-        queries = self.query_tokens.expand(len(seen), -1, -1)
-        found = self.qformer(query_embeds=queries, encoder_hidden_states=seen).last_hidden_state
+        queries = self.query_tokens.expand(len(tokens), -1, -1)
+        found = self.qformer(query_embeds=queries, encoder_hidden_states=tokens).last_hidden_state
         return normalize(self.vision_projection(found), dim=-1)
 
     def text_vectors(self, ids: torch.Tensor) -> torch.Tensor:
@@ -116,32 +116,32 @@ class QFormer(torch.nn.Module):
         """float32[n] of n images, each with its own of n texts."""
         return torch.einsum("nqe,ne->nq", images, texts).amax(-1)
 
-    def match(self, seen: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    def match(self, tokens: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """float32[n, 2] logits (wrong, right), the mean over the queries."""
-        queries = self.query_tokens.expand(len(seen), -1, -1)
+        queries = self.query_tokens.expand(len(tokens), -1, -1)
         looked = torch.ones(queries.shape[:2], dtype=torch.int64, device=ids.device)
         mask = torch.cat([looked, (ids != PAD).long()], dim=1)
         both = self.embeddings(input_ids=ids, query_embeds=queries)
         found = self.qformer(
-            query_embeds=both, query_length=queries.shape[1], attention_mask=mask, encoder_hidden_states=seen
+            query_embeds=both, query_length=queries.shape[1], attention_mask=mask, encoder_hidden_states=tokens
         ).last_hidden_state
         return torch.as_tensor(self.itm_head(found[:, : queries.shape[1]]).mean(dim=1))
 
-    def log_likelihood(self, seen: torch.Tensor, ids: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+    def log_likelihood(self, tokens: torch.Tensor, ids: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
         """float32[n]: image-grounded generation's mean log-probability a token (section 3.2), the first not counted.
 
         Queries see one another and the image, no word; a word sees all queries and the words before it.
         """
         if self.captioner is None:
             raise TypeError("a Q-Former without a language head writes nothing")
-        queries = self.query_tokens.expand(len(seen), -1, -1)
+        queries = self.query_tokens.expand(len(tokens), -1, -1)
         q = queries.shape[1]
         both = self.embeddings(input_ids=ids, query_embeds=queries)
         found = self.qformer(
             query_embeds=both,
             query_length=q,
             attention_mask=_writing_mask(q, ids.shape[1], both),
-            encoder_hidden_states=seen,
+            encoder_hidden_states=tokens,
         ).last_hidden_state
         logits = self.captioner(found[:, q:-1], self.embeddings.word_embeddings.weight)
         return mean_log_probability(logits, ids, smoothing)
@@ -160,8 +160,8 @@ def _writing_mask(queries: int, words: int, like: torch.Tensor) -> torch.Tensor:
 
     Padding follows all words, so that no word sees it.
     """
-    seen = torch.ones(queries + words, queries + words, dtype=torch.bool, device=like.device).tril()
-    seen[:, :queries] = True
-    mask = torch.zeros(seen.shape, dtype=like.dtype, device=like.device)
-    mask = mask.masked_fill(~seen, torch.finfo(like.dtype).min)
+    visible = torch.ones(queries + words, queries + words, dtype=torch.bool, device=like.device).tril()
+    visible[:, :queries] = True
+    mask = torch.zeros(visible.shape, dtype=like.dtype, device=like.device)
+    mask = mask.masked_fill(~visible, torch.finfo(like.dtype).min)
     return mask.expand(len(like), 1, -1, -1)

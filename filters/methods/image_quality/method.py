@@ -73,18 +73,18 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
         raise RunError(f"{len(pictures)} images of the clean set decode, image_quality needs {_LEAST}: declare more")
     described = np.array([describe(p) for p in pictures])
     drawn = np.array([describe(draw_negative(rules.side, rng)) for _ in range(rules.drawn)])
-    held = np.arange(len(pictures)) % 5 == 4
-    bank = _learn(described[~held], drawn[::2], rules.bank)
-    bank = _with_usual(bank, described[held])
-    found = np.r_[bank.judgement(described[held]), bank.judgement(drawn[1::2])]
+    held_out = np.arange(len(pictures)) % 5 == 4
+    bank = _learn(described[~held_out], drawn[::2], rules.bank)
+    bank = _with_usual(bank, described[held_out])
+    found = np.r_[bank.judgement(described[held_out]), bank.judgement(drawn[1::2])]
     metrics = {
-        "holdout_auroc": auroc(found, np.arange(len(found)) < held.sum()),
-        "holdout_images": float(held.sum()),
-        "train_images": float((~held).sum()),
+        "holdout_auroc": auroc(found, np.arange(len(found)) < held_out.sum()),
+        "holdout_images": float(held_out.sum()),
+        "train_images": float((~held_out).sum()),
     }
     out.mkdir(parents=True, exist_ok=True)
     arrays = {name: np.ascontiguousarray(getattr(bank, name)) for name in _ARRAYS}
-    names = digests(keys)[~held][: rules.bank]
+    names = digests(keys)[~held_out][: rules.bank]
     save_file({**arrays, "names": names}, out / "bank.safetensors")
     write_card(out, "image_quality", rules, training, metrics, preprocessing={"side": rules.side}, statistics=NAMES)
     return metrics
@@ -160,9 +160,9 @@ def _separate(x: Array, clean: NDArray[np.bool_]) -> Array:
     return np.asarray(np.r_[judge.intercept_, judge.coef_[0]])
 
 
-def _with_usual(bank: Bank, held: Array) -> Bank:
-    blank = np.array([_scale(column) for column in held[:, BLANK].T])
-    usual = np.array(_scale(bank.judgement(held)))
+def _with_usual(bank: Bank, held_out: Array) -> Bank:
+    blank = np.array([_scale(column) for column in held_out[:, BLANK].T])
+    usual = np.array(_scale(bank.judgement(held_out)))
     return Bank(bank.middle, bank.whiten, bank.known, bank.judge, blank, usual)
 
 

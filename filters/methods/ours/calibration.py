@@ -72,7 +72,7 @@ def reliability(
     one_hot = (of[None, :] == np.arange(len(size))[:, None]).astype(np.float64)
     draws = [(w @ (one_hot * y).T) / np.maximum(w @ one_hot.T, 1e-12) for w in resampled(groups, 1000, seed)]
     low, high = np.quantile(np.concatenate(draws), [0.025, 0.975], axis=0)
-    made = tuple(
+    diagram = tuple(
         ReliabilityBin(
             float(p[of == i].min()),
             float(p[of == i].max()),
@@ -84,7 +84,7 @@ def reliability(
         )
         for i in range(len(size))
     )
-    return Reliability(name, made, ece(p, y), brier(p, y), note)
+    return Reliability(name, diagram, ece(p, y), brier(p, y), note)
 
 
 def ece(probabilities: ArrayLike, right: ArrayLike, bins: int = 15) -> float:

@@ -49,8 +49,8 @@ def inject(right: Records, seed: int, copies: int = 1) -> Injected:
         for i in range(len(right)):
             rows += [(i, fault, *pair) for fault, pair in _faults(right, concepts, normal, i, rng)]
     keys = [f"{right.keys[i]}-{fault}-{n}" for n, (i, fault, _, _) in enumerate(rows)]
-    made = Records(keys, [r[2] for r in rows], [r[3] for r in rows], [right.groups[r[0]] for r in rows])
-    return Injected(made, [r[1] for r in rows], np.array([r[0] for r in rows]))
+    faulty = Records(keys, [r[2] for r in rows], [r[3] for r in rows], [right.groups[r[0]] for r in rows])
+    return Injected(faulty, [r[1] for r in rows], np.array([r[0] for r in rows]))
 
 
 def _faults(

@@ -70,8 +70,8 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     clean, pool = data.clean.sorted(), data.pool.sorted()
     if len(clean) < _LEAST:
         raise RunError(f"the clean set has {len(clean)} pairs, 'ours' needs {_LEAST}: declare more, or use 'dfn'")
-    held = hold_out(clean.groups, rules.holdout, rules.seed)
-    taught, rest = clean.take(np.flatnonzero(held)), clean.take(np.flatnonzero(~held))
+    held_out = hold_out(clean.groups, rules.holdout, rules.seed)
+    taught, rest = clean.take(np.flatnonzero(held_out)), clean.take(np.flatnonzero(~held_out))
     injected = inject(taught, rules.seed, rules.copies)
     grown, share = rest, None
     mixed = [name for name in rules.parts if name != JUDGES]
@@ -120,9 +120,9 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
         metrics |= {k: v for k, v in judges["metrics"].items() if k == "right_error"}
         about |= {UNCALIBRATED: judges[UNCALIBRATED]}
     drawn = _reliability(probability, injected, len(taught), exchanged=belongs is None)
-    seen = _preprocessing(out / "parts")
-    _copies(clean, pool, max(seen["sides"])).save(out)
-    write_card(out, "ours", rules, data, metrics, preprocessing=seen, reliability=asdict(drawn), **about)
+    preprocessing = _preprocessing(out / "parts")
+    _copies(clean, pool, max(preprocessing["sides"])).save(out)
+    write_card(out, "ours", rules, data, metrics, preprocessing=preprocessing, reliability=asdict(drawn), **about)
     return metrics
 
 
@@ -131,11 +131,11 @@ def _reliability(
 ) -> Reliability:
     """How often held-out pairs with faults injected into them are as right as ``probability`` says; exchanged texts,
     of which judges have a probability of their own, are left out unless ``exchanged``."""
-    asked = np.array([exchanged or f != USUAL for f in injected.faults])
+    judged = np.array([exchanged or f != USUAL for f in injected.faults])
     return reliability(
-        probability[asked],
-        np.array([f == RIGHT for f in injected.faults])[asked],
-        [g for g, a in zip(injected.records.groups, asked, strict=True) if a],
+        probability[judged],
+        np.array([f == RIGHT for f in injected.faults])[judged],
+        [g for g, a in zip(injected.records.groups, judged, strict=True) if a],
         note=f"{held_out} held-out clean pairs and faults planted in them"
         + ", exchanged texts left out" * (not exchanged),
     )
@@ -153,8 +153,8 @@ def _train_parts(data: TrainingSet, folder: Path, rules: Rules, names: Sequence[
         given = (rules.part_rules or {}).get(name, {})
         common = {"seed": rules.seed, "threads": rules.threads, "device": rules.device, "margin": True}
         known = field_names(registered(name).rules)
-        made = make_rules(name, {**{k: v for k, v in common.items() if k in known}, **given})
-        module_of(name).train(data, folder / name, made)
+        own_rules = make_rules(name, {**{k: v for k, v in common.items() if k in known}, **given})
+        module_of(name).train(data, folder / name, own_rules)
 
 
 def _scorer(folder: Path, rules: Rules, names: Sequence[str]) -> Scorer:

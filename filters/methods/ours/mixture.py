@@ -68,10 +68,10 @@ class Expansion:
         """Fitted to float64[n, k], NaN where missing; a column that says nothing becomes 0."""
         missing = np.isnan(features)
         empty = missing.all(axis=0)
-        held = np.where(empty, 0.0, features)
-        fill, center, scale = (f(held, axis=0) for f in (np.nanmedian, np.nanmean, np.nanstd))
+        filled = np.where(empty, 0.0, features)
+        fill, center, scale = (f(filled, axis=0) for f in (np.nanmedian, np.nanmean, np.nanstd))
         scale = np.where(scale > 1e-9 * (1 + np.abs(center)), scale, 1.0)
-        z = np.clip((np.where(missing, fill, held) - center) / scale, -_CLIP, _CLIP)
+        z = np.clip((np.where(missing, fill, filled) - center) / scale, -_CLIP, _CLIP)
         flagged = tuple(np.flatnonzero(missing.any(axis=0) & ~empty).tolist())
         return cls(basis, fill, center, scale, flagged, np.quantile(z, _KNOTS, axis=0).T)
 
@@ -186,18 +186,18 @@ def _choose(
     one by more than the standard error of the difference over groups."""
     best: tuple[str, float, Floats] | None = None
     for basis in rules.bases:
-        seen = np.empty((len(rules.l2), len(x), k))
+        predicted = np.empty((len(rules.l2), len(x), k))
         for f in range(int(fold.max()) + 1):
             train, test = fold != f, fold == f
             expansion = Expansion.of(x[train], basis)
             left = expansion(x[test])
             for i, w in enumerate(_path(expansion(x[train]), y[train], k, rules.l2)):
-                seen[i, test] = softmax(left @ w[:-1] + w[-1], axis=1)
-        seen = np.maximum(seen, 1e-12)
-        losses = [_losses(p, y).mean() for p in seen]
+                predicted[i, test] = softmax(left @ w[:-1] + w[-1], axis=1)
+        predicted = np.maximum(predicted, 1e-12)
+        losses = [_losses(p, y).mean() for p in predicted]
         i = int(np.argmin(losses))
-        if best is None or _clearly_less(_losses(seen[i], y) - _losses(best[2], y), groups):
-            best = (basis, rules.l2[i], seen[i])
+        if best is None or _clearly_less(_losses(predicted[i], y) - _losses(best[2], y), groups):
+            best = (basis, rules.l2[i], predicted[i])
     assert best is not None
     return best
 

@@ -75,13 +75,13 @@ def test_both_texts_are_judged_by_the_matching_head(loaded: method.Blip, clean: 
 def test_rare_sentences_are_withheld(loaded: method.Blip, clean: Records):
     part = clean.take(range(12))
     free = capfilt(loaded, part.keys, batch(part, 32), FREE)["synthetic"].to_pylist()
-    kept = loaded.seen
+    kept = loaded.sentence_counts
     try:
-        loaded.seen = count_seen([free[0]] * 7 + [free[1]] * 8, [f"p{i}" for i in range(15)])
+        loaded.sentence_counts = count_seen([free[0]] * 7 + [free[1]] * 8, [f"p{i}" for i in range(15)])
         rules = CapfiltRules(min_groups=8, longest=24, threshold=-100.0)
         rows = capfilt(loaded, part.keys, batch(part, 32), rules).to_pylist()
     finally:
-        loaded.seen = kept
+        loaded.sentence_counts = kept
     assert rows[0]["synthetic"] is None and rows[0]["withheld"] == "rare" and rows[0]["itm_synthetic"] is None
     assert rows[1]["synthetic"] == free[1] and rows[1]["withheld"] is None
 
