@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -60,10 +61,7 @@ def _with_captions(bare: EvalSet, captions: list[str]) -> EvalSet:
     rows = [i for i, taken in enumerate(lines) if taken]
     bare.skipped["without a caption"] += len(lines) - len(rows)
     taken = bare.take(rows)
-    return EvalSet(
-        taken.name, taken.keys, taken.images, [lines[i] for i in rows], taken.groups,
-        known_patients=False, skipped=+taken.skipped,
-    )  # fmt: skip
+    return replace(taken, texts=[lines[i] for i in rows], skipped=+taken.skipped)
 
 
 def _with_labels(bare: EvalSet, numbers: list[str], folder: Path) -> EvalSet:
@@ -75,10 +73,8 @@ def _with_labels(bare: EvalSet, numbers: list[str], folder: Path) -> EvalSet:
     bare.skipped[f"with a label that {CLASSES} does not have"] += len(labels) - len(rows)
     taken = bare.take(rows)
     templates = tuple(x.strip() for x in (_text(folder / TEMPLATES) or "").splitlines() if "{c}" in x)
-    return EvalSet(
-        taken.name, taken.keys, taken.images, taken.texts, taken.groups, known_patients=False,
-        labels=[labels[i] for i in rows], classes=classes, templates=templates, skipped=+taken.skipped,
-    )  # fmt: skip
+    labels = [labels[i] for i in rows]
+    return replace(taken, labels=labels, classes=classes, templates=templates, skipped=+taken.skipped)
 
 
 def _part(folder: Path, split: str) -> Path | None:
