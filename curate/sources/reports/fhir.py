@@ -53,8 +53,10 @@ def resources(file: Any) -> Iterator[tuple[str, Any]]:
         if len(raw) > _MAX_XML:
             raise DropRecord(Reason.TOO_LARGE)
         root = parse_xml(raw)
-        entries = [_value(each) for each in root if each.tag == "entry"]
-        yield from map(_of_entry, entries or [{"resource": _value(root)}])
+        entries = root.findall("entry")
+        yield from (_of_entry(_value(each)) for each in entries)
+        if not entries:
+            yield _of_entry({"resource": _value(root)})
     elif _BUNDLE.search(head):
         yield from _values(file, "entry.item")
     elif head.startswith(b'{"'):

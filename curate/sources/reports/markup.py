@@ -17,6 +17,7 @@ from functools import cache
 from urllib.parse import unquote_to_bytes
 
 from ftfy import TextFixerConfig, fix_encoding
+from ftfy.fixes import fix_surrogates
 from striprtf.striprtf import rtf_to_text
 
 _DEEPEST = 24  # decodings one inside another; a text that needs more is left at that
@@ -149,8 +150,7 @@ def _of_rtf(rtf: str) -> str:
         plain: str = rtf_to_text(rtf, encoding, errors="replace")  # type: ignore[no-untyped-call]
     except (ValueError, LookupError, TypeError):  # a number where there is none, a code page that is none
         plain = re.sub(r"\\[a-z]+-?\d* ?|[{}]", " ", rtf)
-    # characters beyond the first plane are written as two halves
-    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip("\n ")
+    return fix_surrogates(plain).strip("\n ")  # characters beyond the first plane are written as two halves
 
 
 def _of_symbol_font(run: re.Match[str]) -> str:
@@ -364,8 +364,8 @@ def _written_out(text: str) -> str:
     if "\\" not in text:
         return text
     if _is_all_escaped(text):  # its paths too
-        return _whole(_JSON.sub(_json_meaning, text))
-    text = _whole(_outside_paths(_CODE_POINT, lambda found: _visible(int(found[1] or found[2], 16)), text))
+        return fix_surrogates(_JSON.sub(_json_meaning, text))
+    text = fix_surrogates(_outside_paths(_CODE_POINT, lambda found: _visible(int(found[1] or found[2], 16)), text))
     broken = _outside_paths(_BREAK, "\n", _outside_paths(_CRLF, "\n", text))
     if broken != text:
         broken = _outside_paths(_LOOSE_BREAK, "\n", broken)
@@ -378,13 +378,6 @@ def _is_all_escaped(text: str) -> bool:
     rest = _JSON.sub("", text)
     quoted = text.count('\\"') > 1 and '"' not in rest
     return "\\" not in rest and (quoted or bool(_DOUBLED_PATH.search(text) and _BREAK.search(text)))
-
-
-def _whole(text: str) -> str:
-    """Characters beyond the first plane of their two halves, as in \\ud83d\\ude00."""
-    if max(text, default="") >= "\ud800" and any("\ud800" <= c <= "\udfff" for c in text):
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def _json_meaning(found: re.Match[str]) -> str:
