@@ -25,8 +25,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.errors import RecipeError
+from curate.sources.reports.captions import ReportColumns
 from curate.sources.reports.read import check_columns, read_reports
-from curate.sources.reports.report import ReportColumns
 from tests.curate.workbooks import workbook
 
 COLUMNS = ReportColumns(text="report", accession="accession")

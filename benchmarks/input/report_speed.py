@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from curate.sources.reports.captions import ReportColumns
 from curate.sources.reports.read import read_reports
-from curate.sources.reports.report import ReportColumns
 
 TEXT = "FINDINGS: The lungs are clear. No pleural effusion or pneumothorax. The heart is not enlarged. " * 4
 TEXT += "\nIMPRESSION: No acute disease."

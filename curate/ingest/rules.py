@@ -17,10 +17,9 @@ from curate.deid.rules import PixelPolicy, TextRules
 from curate.errors import RecipeError
 from curate.export.split import SPLITS
 from curate.part import PART, Fraction
-from curate.sources.pairing.rules import PairRules
-from curate.sources.pairing.several import Several
+from curate.sources.pairing.rules import PairRules, Several
 from curate.sources.picture import PixelRules
-from curate.sources.reports.report import Asked, ReportColumns
+from curate.sources.reports.captions import Asked, ReportColumns
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,9 +8,6 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from curate.deid.text.dates import find_dates
-from curate.deid.text.fold import fold_value
-
 # a cell that is a day and perhaps a time, by its form alone
 DAY = re.compile(r"(?:19|20)\d\d[-/.]?[01]\d[-/.]?[0-3]\d(?:[T ].*|\d{6}.*)?|[0-3]?\d[-/.][0-3]?\d[-/.](?:19|20)\d\d")
 _WAYS = ("ymd", "dmy", "mdy")
@@ -63,6 +60,9 @@ def sure_day(value: str) -> dt.date | None:
 def whole_day(cell: str) -> dt.date | None:
     """The date in a cell that holds nothing but a date and perhaps a time, of two that it could be the one month first:
     to be shifted, and for no comparison. None for anything else."""
+    from curate.deid.text.dates import find_dates  # only where days are shifted
+    from curate.deid.text.fold import fold_value
+
     text = fold_value(cell)
     spans = [(s, e, each) for s, e, each in find_dates(text) if each is not None]
     if len({each for *_, each in spans}) != 1:

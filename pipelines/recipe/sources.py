@@ -9,8 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from curate.ingest.rules import Facts, FileRules, ReportSource, SplitTable
 from curate.part import PART, Fraction, Location, Part
-from curate.sources.reports.captions import CaptionRules, label_words
-from curate.sources.reports.report import Asked, Columns, ReportColumns
+from curate.sources.reports.captions import Asked, CaptionRules, Columns, ReportColumns, label_words
 from curate.sources.scan import ImageSource
 
 

@@ -22,8 +22,8 @@ from curate.sources.dicom.read import load_dicom
 from curate.sources.faults import check_present, open_source, stat_source
 from curate.sources.member import is_there, place
 from curate.sources.picture import PixelRules
+from curate.sources.reports.captions import ReportColumns
 from curate.sources.reports.read import read_reports
-from curate.sources.reports.report import ReportColumns
 from curate.sources.scan import listed, scan_file
 from curate.sources.walk import Found
 from tests.curate.dicomfiles import dataset, gradient, to_bytes

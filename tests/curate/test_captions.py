@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from curate.sources.reports.captions import CaptionRules, label_words
+from curate.sources.reports.captions import CaptionRules, ReportColumns, label_words
 from curate.sources.reports.read import read_reports
-from curate.sources.reports.report import Report, ReportColumns
+from curate.sources.reports.report import Report
 
 ROW = {"modality": "CT", "organ": "chest", "findings": "Small nodule.", "age": ""}
 SAID = {"1": "{label}.", "0": "No {label}.", "-1": "Possible {label}."}

@@ -9,8 +9,8 @@ import pytest
 
 from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
+from curate.sources.reports.captions import ReportColumns
 from curate.sources.reports.read import check_columns, read_reports
-from curate.sources.reports.report import ReportColumns
 from curate.sources.reports.rows import open_records
 from curate.sources.reports.section import parse_sections
 from curate.sources.reports.xml import read_cda

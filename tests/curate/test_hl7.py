@@ -13,9 +13,9 @@ from curate.ingest.index import report_table
 from curate.record import Reason
 from curate.sources.pairing.pair import pair
 from curate.sources.pairing.rules import PairRules
+from curate.sources.reports.captions import ReportColumns
 from curate.sources.reports.hl7 import is_message, read_messages
 from curate.sources.reports.read import check_columns, read_reports
-from curate.sources.reports.report import ReportColumns
 from curate.sources.reports.rows import open_records
 from curate.sources.reports.section import parse_sections
 

@@ -24,8 +24,9 @@ from curate.ingest.rules import IndexRules
 from curate.sources.dicom.file import open_dicom
 from curate.sources.identity import canonical_id, listed, separators, shape, spellings
 from curate.sources.pairing.rules import PairRules
+from curate.sources.reports.captions import ReportColumns
 from curate.sources.reports.read import read_reports
-from curate.sources.reports.report import Report, ReportColumns
+from curate.sources.reports.report import Report
 from curate.sources.scan import LISTING, SCAN, scan_file
 from tests.curate.dicomfiles import gradient, write
 from tests.curate.indexing import build_index

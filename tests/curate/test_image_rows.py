@@ -12,8 +12,8 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.archives import walk_members
 from curate.sources.faults import open_source
+from curate.sources.reports.captions import ReportColumns
 from curate.sources.reports.read import read_reports
-from curate.sources.reports.report import ReportColumns
 from tests.curate.pools import png
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

@@ -15,8 +15,9 @@ from curate.ingest.rules import IndexRules
 from curate.record import Reason
 from curate.sources.images.read import encode_png
 from curate.sources.pairing.rules import PairRules
+from curate.sources.reports.captions import ReportColumns
 from curate.sources.reports.read import read_reports
-from curate.sources.reports.report import Report, ReportColumns
+from curate.sources.reports.report import Report
 from curate.sources.scan import SCAN, ImageSource, list_chunks, read_scan, scan
 from tests.curate.indexing import build_index
 

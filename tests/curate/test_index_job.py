@@ -17,7 +17,7 @@ from curate.ingest.rules import FileRules, IndexRules, OfficialSplits, ReportSou
 from curate.ingest.sealed import write_withdrawn
 from curate.record import Reason
 from curate.sources.pairing.rules import PairRules
-from curate.sources.reports.report import ReportColumns
+from curate.sources.reports.captions import ReportColumns
 from curate.sources.scan import SCAN
 from curate.step import Step, read_parts, run_spread_step
 from tests.curate.test_index import file

@@ -75,6 +75,29 @@ def test_what_says_something_stays(text):
     assert cut.total() == (kept != text)
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Level: L4/5.",
+        "Read on CT: PE.",
+        "Line on 3/4/2020.",
+        "PICC line: tip in SVC.",
+        "Computer generated 3D images: intact.",
+        "Images reviewed; no interval change.",
+        "Compared to 01/02/2020.",
+        "Age: indeterminate.",
+        "Recommend clinic review.",
+        "Base: clear.",
+        "Right: Normal. Left: Normal.",
+        "PMID: 16775270",
+    ],
+)
+def test_short_sentences_with_the_words_of_letterheads_stay(sentence):
+    other = "There is a small effusion on the left."
+    for text in (f"{sentence} {other}", f"{other} {sentence}", f"{sentence}\n{other}", f"{other}\n{sentence}"):
+        assert cut_letterhead(text) == (text, Counter())
+
+
 def test_fields_with_headings_of_their_own_do_not_take_the_report_with_them():
     text = "Imaging Clinic Patient: Ann Lee MRN: 1234567 Rigler sign indicates pneumoperitoneum. The spleen is normal."
     sections, cut = caption_sections(text, WANTED)

@@ -16,8 +16,8 @@ import pyarrow as pa
 from curate.record import Reason
 from curate.sources.pairing.keys import bare, by_patient, frames_of, keys_of, of_another_study
 from curate.sources.pairing.known import IDS, IdSurvey, KnownIds
-from curate.sources.pairing.rules import PairRules
-from curate.sources.pairing.several import Candidate, Several, resolve
+from curate.sources.pairing.rules import PairRules, Several
+from curate.sources.pairing.several import Candidate, resolve
 
 IMAGE_MATCH = pa.schema(
     [("row", pa.int64()), ("report", pa.int64()), ("also", pa.list_(pa.int64())), ("reason", pa.string())]
@@ -80,7 +80,7 @@ def pair(
     found = _judge(pl.concat(decided), right, rules)
     orphans = pending.select("row", report=pl.lit(None, pl.Int64), also=_NO_PARTS, reason=_lit(Reason.ORPHAN_IMAGE))
     image_match = pl.concat([found.select(orphans.columns), orphans]).sort("row")
-    report_match = _report_fates(right, pl.concat(members), found)
+    report_match = _report_outcomes(right, pl.concat(members), found)
     return image_match.to_arrow().cast(IMAGE_MATCH), report_match.to_arrow().cast(REPORT_MATCH)
 
 
@@ -190,7 +190,7 @@ def _judge(found: pl.DataFrame, reports: pl.DataFrame, rules: PairRules) -> pl.D
     )
 
 
-def _report_fates(reports: pl.DataFrame, members: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+def _report_outcomes(reports: pl.DataFrame, members: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     had = found.filter(pl.col("report").is_not_null())
     chosen = pl.concat([had["report"], had["also"].explode()]).drop_nulls().unique()
     sure = members.filter(~pl.col("ambiguous"))
@@ -198,12 +198,12 @@ def _report_fates(reports: pl.DataFrame, members: pl.DataFrame, found: pl.DataFr
     past = sure.filter("superseded").join(had, on=["turn", "key"], how="semi")["row"]
     is_used = pl.col("row").is_in(used.implode())
     is_past = pl.col("row").is_in(past.implode()) | (pl.col("status") == "void")
-    fate = (
+    outcome = (
         pl.when(is_used).then(None)
         .when(is_past).then(_lit(Reason.SUPERSEDED))
         .otherwise(_lit(Reason.ORPHAN_REPORT))
     )  # fmt: skip
-    return reports.select("row", is_used.alias("used"), pl.coalesce("reason", fate).alias("reason")).sort("row")
+    return reports.select("row", is_used.alias("used"), pl.coalesce("reason", outcome).alias("reason")).sort("row")
 
 
 def _lit(reason: Reason) -> pl.Expr:

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from curate.errors import RecipeError
 
 PAIR_KEYS = Literal["accession", "study", "patient_date", "image"]
+Several = Literal["ambiguous", "latest", "first", "join"]  # which of several reports of one study is the one
 IGNORE = Literal["leading_zeros", "punctuation", "prefix"]
 
 

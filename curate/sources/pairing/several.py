@@ -13,9 +13,9 @@ from typing import Literal
 
 from curate.sources.days import ranks
 from curate.sources.identity import folded
+from curate.sources.pairing.rules import Several
 from curate.sources.reports.section import parse_sections
 
-Several = Literal["ambiguous", "latest", "first", "join"]
 Status = Literal["preliminary", "", "final", "corrected", "addendum", "void"]
 
 # HL7 table 0123 and OBX-11, FHIR DiagnosticReport.status, and the words of worklists

@@ -59,7 +59,7 @@ _DATE = (
 _PHONE = r"\+?\(?\d[\d() .-]{6,24}\d(?:x\d+)?"
 _CLOCK = r"\d{1,2}[:.h]\d\d(?:[:.]\d\d)? ?(?:am|pm|hrs?|h)?(?: ?[a-z]{2,3}t)?"
 _INITIALS = r"(?-i:\b[A-Z]{2,3} ?[/:] ?[a-z]{2,3}\b)"  # who dictated and who typed
-_WEB = r"(?<!\S)\S*(?:@|://|www\.)\S*"
+_WEB = r"(?<!\S)(?:\S+@\S+|\S*(?:://|www\.)\S*)"
 _VERB = (
     "dictated|transcribed|typed|reported|interpreted|read|e?-?signed|verified|approved|authenticated|reviewed|checked"
     "|finali[sz]ed|authori[sz]ed|validated|prepared|released|attested|co-?signed|edited|created|printed|referred"

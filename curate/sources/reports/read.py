@@ -25,7 +25,7 @@ from curate.sources.faults import stop_for_source
 from curate.sources.identity import folded
 from curate.sources.member import archive_of, open_file
 from curate.sources.pairing.paths import compile_keys, stem
-from curate.sources.reports.captions import gathered
+from curate.sources.reports.captions import Asked, ReportColumns, gathered
 from curate.sources.reports.columns import safe_name
 from curate.sources.reports.formats import (
     HEAD,
@@ -42,7 +42,7 @@ from curate.sources.reports.formats import (
     text_encoding,
 )
 from curate.sources.reports.hl7 import FIELD, Message
-from curate.sources.reports.report import NAMED, Asked, Report, ReportColumns, RowPlan, make_report
+from curate.sources.reports.report import NAMED, Report, RowPlan, make_report
 from curate.sources.reports.rows import named_rows, open_messages, open_records
 from curate.sources.reports.section import SECTIONS
 from curate.sources.reports.xml import read_openi

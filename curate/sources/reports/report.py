@@ -1,29 +1,24 @@
-"""What is asked of files of reports, a report as its source has it, and what a row's values make of it."""
+"""A report as its source has it, and what a row's values make of it."""
 
 from __future__ import annotations
 
 import pickle
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pyarrow as pa
-from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from curate.errors import DropRecord
-from curate.part import PART
 from curate.record import Reason
-from curate.sources.pairing.several import Several
-from curate.sources.reports.captions import CaptionRules
+from curate.sources.pairing.rules import Several
+from curate.sources.reports.captions import ReportColumns
 from curate.sources.reports.formats import as_string
 from curate.sources.reports.hl7 import is_message, read_messages
 from curate.sources.reports.markup import plain_text, report_text
 from curate.sources.reports.statements import Claim
 
-Asked = Literal["auto", "csv", "jsonl", "json", "parquet", "xlsx", "txt", "hl7", "cda", "fhir", "openi", "dicom"]
-_MAPPINGS = ("sections", "keep")
-_NO_COLUMN = (*_MAPPINGS, "caption")
 _TRUE = {"yes", "true", "1", "y"}
 _PHI = ("patient_name", "patient", "accession", "study")
 NAMED = ("accession", "study", "patient", "date", "image")  # what a file's name can say
@@ -32,60 +27,6 @@ _AS_IT_IS = frozenset(("image",))  # a path's backslashes are no escapes
 _NO_TEXT = re.compile(
     r"\s*(?:\"\"|null|none|nan|n/?a|nil|\\n|<na>|nat)\s*", re.IGNORECASE
 )  # as databases write nothing
-
-
-@pydantic_dataclass(frozen=True, config=PART)
-class Columns:
-    """Which report column says what; a text file a study needs none."""
-
-    text: str | None = None
-    """Column of the whole report."""
-    sections: dict[str, str] = field(default_factory=dict)
-    """Section name to column, where a table has one a section; left out: none."""
-    accession: str | None = None
-    """Column of the accession number."""
-    study: str | None = None
-    """Column of the Study Instance UID."""
-    patient: str | None = None
-    """Column of the patient's id."""
-    patient_name: str | None = None
-    """Column of the patient's name, which goes from the text."""
-    date: str | None = None
-    """Column of the study's day."""
-    image: str | None = None
-    """Column of the picture's relative path or name."""
-    group: str | None = None
-    """Column whose value groups rows beside the patient (a case)."""
-    clean: str | None = None
-    """Column that declares a row reviewed: the filters' clean set."""
-    split: str | None = None
-    """Column of the source's own split."""
-    status: str | None = None
-    """Column of preliminary, final, addendum, cancelled."""
-    order: str | None = None
-    """Column of a number or time that says which report is later."""
-    keep: dict[str, str] = field(default_factory=dict)
-    """Name of yours to a column that is carried along, scrubbed and verified like the text; left out: none."""
-
-
-@dataclass(frozen=True)
-class ReportColumns(Columns):
-    """With ``caption``: a text made of several columns. ``text``, ``sections`` or both, or that, make the report's
-    text; None: no column does."""
-
-    caption: CaptionRules = field(default_factory=CaptionRules)
-
-    def by_field(self) -> dict[str, str]:
-        """Field of the recipe under ``columns`` -> the column it names."""
-        single = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NO_COLUMN}
-        many = {f"{name}.{key}": column for name in _MAPPINGS for key, column in getattr(self, name).items()}
-        caption_fields = {f"caption.{column}": column for column in self.caption.columns}
-        return {name: column for name, column in (single | many | caption_fields).items() if column is not None}
-
-    @property
-    def make_text(self) -> bool:
-        """Whether any column gives the text."""
-        return self.text is not None or bool(self.sections) or self.caption.given
 
 
 @dataclass(frozen=True)
