@@ -131,43 +131,41 @@ class _Work:
 
 def audit_file(file: Found, rules: AuditRules) -> FileAudit:
     """One file: never raises for what is wrong with it."""
-    header_findings = Audited()
+    found, path = Audited(), Path(file.path)
+    audit = FileAudit(hashlib.sha256(file.relative.encode()).hexdigest()[:32], "other")
     for finding in path_findings(file.relative):
-        header_findings.put(finding, "path")
-    path = Path(file.path)
-    if file.reason is not None and file.size == 0:
-        if file.reason.value != "empty_file":
-            header_findings.put(Finding.UNPROVABLE, file.reason.value)
-        return FileAudit(hashlib.sha256(file.relative.encode()).hexdigest()[:32], "other", _places(header_findings))
-    audit = FileAudit("", "other")
-    if file.size > rules.max_bytes:
-        header_findings.put(Finding.UNPROVABLE, "too large to be read")
-        return FileAudit(hashlib.sha256(file.relative.encode()).hexdigest()[:32], "other", _places(header_findings))
+        found.put(finding, "path")
     try:
-        data = path.read_bytes()
-        audit.key = hashlib.sha256(data).hexdigest()[:32]
-        audit.kind = _kind(path)
-        if audit.kind == "dicom":
-            _dicom(path, data, rules, header_findings, audit)
-        elif audit.kind == "image":
-            _image(path, data, rules, header_findings, audit)
-        elif is_searched(path.name):
-            audit.kind = "text"
-            dates = "dates" in rules.allowed or file.relative in _OWN_FILES
-            searched = _without_versions(path, data) if file.relative in _OWN_FILES else data
-            for finding, place in table_findings(path.name, searched):
-                if not (dates and finding is Finding.DATE):
-                    header_findings.put(finding, place)
+        if file.reason is not None and file.size == 0:
+            if file.reason.value != "empty_file":
+                found.put(Finding.UNPROVABLE, file.reason.value)
+        elif file.size > rules.max_bytes:
+            found.put(Finding.UNPROVABLE, "too large to be read")
         else:
-            header_findings.put(Finding.UNPROVABLE, f"not searched: {path.suffix.lower()[:8] or 'no suffix'}")
+            _read(file.relative, path, rules, found, audit)
     except OSError as error:
-        header_findings.put(Finding.UNPROVABLE, f"unreadable: {os.strerror(error.errno or 5)}")
+        found.put(Finding.UNPROVABLE, f"unreadable: {os.strerror(error.errno or 5)}")
     except Exception as error:  # noqa: BLE001  a bug is recorded with the file that met it
         audit.fault = fault_of(error)
-        header_findings.put(Finding.UNPROVABLE, "unforeseen failure")
-    audit.key = audit.key or hashlib.sha256(file.relative.encode()).hexdigest()[:32]
-    audit.places = _places(header_findings)
+        found.put(Finding.UNPROVABLE, "unforeseen failure")
+    audit.places = _places(found)
     return audit
+
+
+def _read(relative: str, path: Path, rules: AuditRules, found: Audited, audit: FileAudit) -> None:
+    data = path.read_bytes()
+    audit.key, audit.kind = hashlib.sha256(data).hexdigest()[:32], _kind(path)
+    if audit.kind == "dicom":
+        _dicom(path, data, rules, found, audit)
+    elif audit.kind == "image":
+        _image(path, data, rules, found, audit)
+    elif is_searched(path.name):
+        audit.kind, own = "text", relative in _OWN_FILES
+        for finding, place in table_findings(path.name, _without_versions(path, data) if own else data):
+            if finding is not Finding.DATE or not (own or "dates" in rules.allowed):
+                found.put(finding, place)
+    else:
+        found.put(Finding.UNPROVABLE, f"not searched: {path.suffix.lower()[:8] or 'no suffix'}")
 
 
 def _without_versions(path: Path, data: bytes) -> bytes:

@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
+from pydicom.sr.coding import Code
 
 from curate.deid.attest import SECOND_LOOK
 from curate.deid.header.clean import clean_header, identifying_values
+from curate.deid.header.codes import code_item
 from curate.deid.header.iod import is_picture
 from curate.deid.pixels.faces import check_face, is_defaced, may_show_face
 from curate.deid.pseudonym import Pseudonymizer
@@ -166,10 +168,8 @@ def _declare_defaced(header: Dataset) -> None:
 
 def _add_method_code(header: Dataset, code: str, meaning: str) -> None:
     """Add an option of PS3.16 CID 7050 to De-identification Method Code Sequence, in the codes' order."""
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code, "DCM", meaning
     done = value(header, "DeidentificationMethodCodeSequence") or []
-    items = [*(option for option in done if text(option, "CodeValue") != code), item]
+    items = [*(o for o in done if text(o, "CodeValue") != code), code_item(Code(code, "DCM", meaning))]
     header.DeidentificationMethodCodeSequence = Items(sorted(items, key=lambda option: text(option, "CodeValue")))
 
 

@@ -14,7 +14,7 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.layout import Layout
 
-_SAMPLE = 1 << 14  # pixels that are looked at
+_SAMPLE = 1 << 13  # pixels that are looked at
 _CLEARLY, _MOSTLY = 0.2, 0.5  # more of the pixels are grey under the one than under the other
 _OUTSIDE = 0.1  # of the pixels no colours, which compression alone does not make
 _VALUES = 16  # a picture has so many luminances at least
@@ -45,14 +45,15 @@ def proven_colours(samples: np.ndarray, layout: Layout, *, doubted: bool, otherw
     header is ``doubted`` and the pixels do not tell.
     """
     step = max(int((layout.rows * layout.columns / _SAMPLE) ** 0.5), 1)
-    pixels = samples[::step, ::step].astype(np.int64)
+    pixels = samples[::step, ::step]
+    first, second, third = np.moveaxis(pixels, -1, 0).astype(np.int64)  # by planes: an axis of three is slow
     bits = min(layout.stored, 8 * samples.dtype.itemsize)
     near, half = max((1 << bits) >> 6, 1), 1 << (bits - 1)
-    rgb = float((np.ptp(pixels, axis=2) <= near).mean())
-    as_ybr = np.abs(pixels[..., 1:] - half).max(axis=2) <= near
-    ybr = float(as_ybr.mean())
+    alike = (abs(first - second) <= near) & (abs(first - third) <= near) & (abs(second - third) <= near)
+    as_ybr = (abs(second - half) <= near) & (abs(third - half) <= near)
+    rgb, ybr = float(alike.mean()), float(as_ybr.mean())
     if not layout.photometric.startswith("YBR_FULL"):
-        shows = ybr - rgb > _MOSTLY and len(np.unique(pixels[as_ybr, 0])) > _VALUES
+        shows = ybr - rgb > _MOSTLY and len(np.unique(first[as_ybr])) > _VALUES
         return replace(layout, photometric="YBR_FULL") if shows else layout
     if rgb - ybr >= _CLEARLY:
         return replace(layout, photometric="RGB")

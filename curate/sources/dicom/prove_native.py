@@ -196,8 +196,8 @@ def _planar(file: DicomFile, layout: Layout) -> Layout:
 
 def _grey(pixels: np.ndarray, layout: Layout) -> float:
     """The share of (rows, columns, 3) pixels without colour."""
-    without = 1 << (layout.stored - 1) if layout.photometric.startswith("YBR_FULL") else pixels[..., :1]
-    return float((pixels[..., 1:] == without).all(axis=-1).mean())
+    without = 1 << (layout.stored - 1) if layout.photometric.startswith("YBR_FULL") else pixels[..., 0]
+    return float(((pixels[..., 1] == without) & (pixels[..., 2] == without)).mean())
 
 
 def _coloured(file: DicomFile, layout: Layout) -> Layout:

@@ -1,10 +1,10 @@
-"""Writes the data files of this package from the named sources.
+"""Writes the data files of `curate.deid.header` from the named sources, where there is a new edition of the standard.
 
-    python -m curate.deid.header.regenerate DICOM_ANONYMIZER_WHEEL OPTIONS_JSON HIGHDICOM_WHEEL
+    python -m benchmarks.deid.header_tables DICOM_ANONYMIZER_WHEEL OPTIONS_JSON HIGHDICOM_WHEEL
 
 The first holds PS3.15 Table E.1-1 of a new edition without its option columns, the second an older edition with them
 (github innolitics/dicom-standard), the third PS3.3 as maps of SOP classes, IODs, modules and attributes. Only facts of
-the standard are taken: tags, keywords, actions, types. `safe_private.csv` is written by hand.
+the standard are taken: tags, keywords, actions, types. `safe_private.csv` and `allowed.toml` are written by hand.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
 
-DATA = Path(__file__).with_name("data")
+DATA = Path("curate/deid/header/data")
 EDITION = "2026c"
 _OPTIONS = {
     "safe_private": "rtnSafePrivOpt", "uids": "rtnUIDsOpt", "device_identity": "rtnDevIdOpt",
