@@ -16,8 +16,9 @@ from itertools import islice
 from pathlib import Path
 
 from curate.deid.verify import vocabulary
+from curate.deid.word_lists import pack, unpack
 
-DATA = Path(vocabulary.__file__).parent / "data" / "others.txt.gz"
+DATA = Path(vocabulary.__file__).parent / "data" / "others.words"
 MOST, SHORTEST = 24_000, 4  # words a language, letters a word
 HEAD = (
     "# The 24,000 most frequent words of six languages (wordfreq 3.1.1, CC BY-SA 4.0), four letters and more, as they"
@@ -52,12 +53,12 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where the list is another")
     chosen = parser.parse_args()
     text = listed(chosen.folder)
-    same = gzip.decompress(DATA.read_bytes()).decode("utf-8") == text
+    same = "\n".join(unpack(DATA.read_bytes())) == text
     print(f"{DATA.name}: {'the same' if same else 'another'}, {len(text)} characters")
     if chosen.check:
         sys.exit(0 if same else 1)
     if not same:
-        DATA.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
+        DATA.write_bytes(pack(text.split("\n")))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.deid.verify.finding import Finding, sorted_unique
-from curate.deid.verify.images import PNG, jpeg_is_bare, png_is_bare, tiff_is_bare
+from curate.deid.verify.images import BARE
 from curate.deid.verify.text import findings, text_findings
 
 _TEXT = frozenset({".csv", ".tsv", ".jsonl", ".json", ".txt", ".text"})
@@ -28,8 +28,8 @@ def file_findings(data: bytes, suffix: str, phi: Sequence[str], sources: Sequenc
     kind, or one that contradicts its suffix.
     """
     kind = suffix.lower()
-    if kind in (".png", ".jpg", ".jpeg", ".tif", ".tiff"):
-        return () if _picture_is_bare(data, kind) else (Finding.CONTAINER,)
+    if kind in BARE:
+        return () if BARE[kind](data) else (Finding.CONTAINER,)
     if kind == ".parquet":
         return _parquet(data, phi, sources)
     if kind not in _TEXT:
@@ -42,14 +42,6 @@ def file_findings(data: bytes, suffix: str, phi: Sequence[str], sources: Sequenc
         text_findings(text.splitlines() if kind in _ROWS else [text], phi, sources, together=kind not in _ROWS)
     )
     return sorted_unique([*codes, Finding.CONTAINER] if "\0" in text else codes)
-
-
-def _picture_is_bare(data: bytes, kind: str) -> bool:
-    if kind == ".png":
-        return data.startswith(PNG) and png_is_bare(data)
-    if kind in (".jpg", ".jpeg"):
-        return data.startswith(b"\xff\xd8") and jpeg_is_bare(data)
-    return tiff_is_bare(data)
 
 
 def _parquet(data: bytes, phi: Sequence[str], sources: Sequence[str]) -> tuple[Finding, ...]:

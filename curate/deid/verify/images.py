@@ -6,7 +6,7 @@ import re
 import struct
 import zlib
 
-PNG = b"\x89PNG\r\n\x1a\n"
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
 _MARKER = re.compile(rb"\xff(?!\x00|[\xd0-\xd7]|\xff)")
 _LS_MARKER = re.compile(rb"\xff(?![\x00-\x7f]|[\xd0-\xd7]|\xff)")
 _PNG_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
@@ -15,6 +15,8 @@ _PNG_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 def png_is_bare(data: bytes) -> bool:
     """True for pixel chunks only, valid lengths and CRCs, exactly the header's number of pixels, nothing after the
     end."""
+    if not data.startswith(PNG):
+        return False
     at, order, packed = len(PNG), [], []
     while at + 12 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
@@ -58,7 +60,7 @@ def jpeg_is_bare(data: bytes, *, every_process: bool = False) -> bool:
     Processes: baseline, extended and progressive; with ``every_process``, as in DICOM, also lossless and LS.
     """
     at, stuffs_bits = 2, False
-    while at + 4 <= len(data) and data[at] == 0xFF:
+    while data.startswith(JPEG) and at + 4 <= len(data) and data[at] == 0xFF:
         marker, size = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
         body = data[at + 4 : at + 2 + size]
         if not _marker_allowed(marker, body, every_process) or len(body) != size - 2:
@@ -160,3 +162,6 @@ def _covers(data: bytes, used: list[tuple[int, int]]) -> bool:
             return False
         end = max(end, stop)
     return not data[end:].strip(b"\0")
+
+
+BARE = {".png": png_is_bare, ".jpg": jpeg_is_bare, ".jpeg": jpeg_is_bare, ".tif": tiff_is_bare, ".tiff": tiff_is_bare}

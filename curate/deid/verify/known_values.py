@@ -17,6 +17,7 @@ from curate.deid.verify.normalise import (
     join_broken_words,
     join_spaced_letters,
     normalise,
+    plain,
 )
 from curate.deid.verify.vocabulary import standard_words
 
@@ -184,7 +185,7 @@ def transliterations(word: str) -> list[re.Pattern[str]]:
 def short_names(phi: Sequence[str]) -> tuple[str, ...]:
     """Parts of person names with two letters, as patterns in lower case; only from person names ("A^B")."""
     patterns: dict[str, None] = {}
-    for group in (group for value in phi if "^" in value for group in _plain(value).split("=")):
+    for group in (group for value in phi if "^" in value for group in plain(value).split("=")):
         for component in group.split("^")[:3]:
             words = re.findall(r"[^\W_]+(?:['’][^\W_]+)*", component)
             for word in (word.casefold() for word in words):
@@ -195,16 +196,12 @@ def short_names(phi: Sequence[str]) -> tuple[str, ...]:
     return tuple(patterns)
 
 
-def _plain(text: str) -> str:
-    return "".join(ch for ch in unicodedata.normalize("NFKD", text) if unicodedata.category(ch) != "Mn")
-
-
 def has_short_name(text: str, names: Sequence[str]) -> bool:
     """True if one occurs capitalised like a name: not "5 ng/mL", "MR", nor an English word of a text all in
     capitals."""
     if not names or text.strip() in _ATTRIBUTES:
         return False
-    text = _plain(text)
+    text = plain(text)
     capitals = sum(map(str.isupper, text)) >= 8 * sum(map(str.islower, text))
     for hit in re.finditer(r"(?<![^\W_])[A-Z][A-Za-z]{1,3}(?![^\W_])", text):
         word, before, after = hit[0], text[: hit.start()], text[hit.end() :]
@@ -264,7 +261,7 @@ def _names_someone(value: str) -> bool:
 
 
 def _latin_words(text: str) -> bool:
-    plain = re.sub(r"\[[A-Z]+(?::[\d-]+)?\]", " ", unicodedata.normalize("NFKC", text))
-    words = re.findall(r"[^\W\d_]{2,}", plain)
+    visible = re.sub(r"\[[A-Z]+(?::[\d-]+)?\]", " ", unicodedata.normalize("NFKC", text))
+    words = re.findall(r"[^\W\d_]{2,}", visible)
     names = (w for w in map(str.casefold, words) if w not in standard_words() and w not in _NO_NAMES)
     return any(_script(name[0]) == "LATIN" for name in names)

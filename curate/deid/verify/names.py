@@ -62,14 +62,6 @@ _KIN = _set(
 )
 _IN_A_RUN = _set("by per named dear attn paged called notified informed contacted asked told signed")
 _DEGREES = _set("MD RN NP DO MBBS FRCR FACR DDS RDMS")
-# Cues of more than one word, at the end of what stands before a name.
-_PHRASES = re.compile(
-    r"(?:\b(?:discussed|communicated|conveyed|relayed|spoken?|speaking|called|paged|telephoned|faxed|notified|informed"
-    r"|contacted)(?: \w{1,60}){0,5}? (?:with|to)|\b(?:thanks|according|shown) to|\b(?:courtesy|care) of|\bobtained from"
-    r"|\bi,)[ ]{1,2}$",
-    re.IGNORECASE,
-)
-_ENDS = (" with ", " to ", " of ", " from ", " I, ", "with  ", "to  ")  # of these phrases
 _DEGREE = re.compile(
     r"\.?,? (?:M\.?D\.?|D\.O\.|MBBS|MBChB|Ph\.?D\.?|R\.N\.|RN|PA-C|NP|FRCR|FACR|FRANZCR|DDS|RDMS)(?!\w)"
 )
@@ -115,14 +107,7 @@ _NOBODY = _set(
     left bilateral none unknown normal angiography imaging medical
     """
 )
-_SHORT_WORDS = _set(
-    """
-    the and for are was not per his her its our out due old new mri cat pet xr all any one two six ten had has who why
-    how now may jan feb mar apr jun jul aug sep oct nov dec mon tue wed thu fri sat sun ivc svc aorta lad rca ent icu er
-    or
-    """
-)
-# Words after or before an eponym: "Baker cyst", "vein of Galen".
+# Words after an eponym: "Baker cyst".
 _THINGS = (
     r"sign|signs|diseases?|syndromes?|fractures?|type|classification|nodes?|nodules?|cysts?|tumou?rs?|ducts?|lines?|angles?"
     r"|space|pouch|fossa|foramen|test|reflex|score|scale|grade|stage|method|procedure|catheters?|tubes?|drains?|filters?|stents?"
@@ -135,9 +120,6 @@ _EPONYM_BEHIND = re.compile(
     rf"(?:['’]s?)?(?:[ -](?!(?:the|a|an|is|was|has|had|and|brought|in|of|for|with) ){_WORD.pattern})?"
     rf"[ -](?:{_THINGS})\b",
     re.IGNORECASE,
-)
-_EPONYM_AHEAD = re.compile(
-    rf"\b(?:{_THINGS}|aqueduct|ampulla|circle|sphincter|island|triangle|fissure|crypts?|loop|body) of(?: the)? $", re.I
 )
 _KIND = (
     r"(?:hospitals?|medical cent(?:er|re)|clinic|infirmary|health (?:system|cent(?:er|re)|care|network)|healthcare"
@@ -217,7 +199,7 @@ def _in_run(text: str, start: int, end: int, code: str) -> Iterator[tuple[int, i
             before = _NONE
         elif len(word) > 2 and cue:
             known = _is_word(word, code)
-            short = len(word) == 3 and cue != _WEAK and word[1:].islower() and low not in _SHORT_WORDS
+            short = len(word) == 3 and cue != _WEAK and word[1:].islower() and not is_function_word(low, "en")
             if (not known and not (code != "en" and _is_nobody(word, code))) or (short and code == "en"):
                 yield *hit.span(), not known
             elif _is_someone(text, hit, cue, code, plain=not shouted and word[1:].islower(), first=first):
@@ -255,7 +237,7 @@ def _cue_before(text: str, start: int, code: str) -> int:
                 mark or ahead.split()[-1].lower() in _AGENTS or (code != "de" and text[start : start + 2].istitle())
             )
             return _SURE if code != "en" and (by_whom or low in _KIN) else _UNSURE
-    return _UNSURE if ahead.endswith(_ENDS) and _PHRASES.search(ahead) else _NONE
+    return _NONE
 
 
 def _is_title(low: str, code: str) -> bool:
@@ -304,13 +286,13 @@ def unknown_capitalised(text: str) -> Iterator[tuple[int, int]]:
             if _is_word(hit[0], code) or (hyphen and is_standard(first.lower())) or hit[0].lower() in small:
                 continue
             behind, ahead = text[hit.end() : hit.end() + 80], text[max(0, hit.start() - 40) : hit.start()]
-            if _EPONYM_BEHIND.match(behind) or _EPONYM_AHEAD.search(ahead):
+            if _EPONYM_BEHIND.match(behind):
                 continue
             inside = not heading and re.search(r"[a-z,;] $", ahead)
             if (
                 inside
                 or _ACTS.match(behind)
-                or (code == "en" and not heading and (pair := _PAIR.match(behind)) and not is_known(pair[1]))
+                or (code == "en" and not heading and (pair := _PAIR.match(behind)) and not is_standard(pair[1].lower()))
             ):
                 yield hit.span()
 

@@ -16,7 +16,7 @@ from curate.deid.verify import dates
 from curate.deid.verify.dates import ages_and_births
 from curate.deid.verify.finding import Finding, sorted_unique
 from curate.deid.verify.identifiers import text_identifiers
-from curate.deid.verify.images import PNG, jpeg_is_bare, png_is_bare
+from curate.deid.verify.images import JPEG, PNG, jpeg_is_bare, png_is_bare
 from curate.deid.verify.known_values import KnownValues, unprovable
 from curate.deid.verify.names import names_in_part
 from curate.deid.verify.normalise import BARRIER
@@ -117,16 +117,14 @@ def _of_sources(sources: tuple[str, ...], text: str) -> tuple[Finding, ...]:
 
 
 def _is_bare(output: bytes) -> bool:
-    if output.startswith(PNG):
-        return png_is_bare(output)
-    return not output.startswith(b"\xff\xd8") or jpeg_is_bare(output)
+    return not output.startswith((PNG, JPEG)) or png_is_bare(output) or jpeg_is_bare(output)
 
 
 def _readings(output: str | bytes) -> list[str]:
     """An output as text, bytes in each possible encoding; nothing for a picture."""
     if isinstance(output, str):
         return list(dict.fromkeys([output, unwrapped(output)]))
-    if output.startswith((PNG, b"\xff\xd8")):
+    if output.startswith((PNG, JPEG)):
         return []
     readings = [output.decode("utf-8", "replace"), output.decode("latin-1")]
     if b"\0" in output:
