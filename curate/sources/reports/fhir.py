@@ -19,7 +19,7 @@ import ijson
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.reports.formats import HEAD, from_base64
+from curate.sources.reports.formats import HEAD, Bounded, from_base64
 from curate.sources.reports.hl7 import BROKEN, Message
 from curate.sources.reports.rows import parsed
 from curate.sources.reports.xml import parse_xml
@@ -88,7 +88,7 @@ def _lines(file: Any) -> Iterator[tuple[str, Any]]:
 def _values(file: Any, place: str) -> Iterator[tuple[str, Any]]:
     """The entries of bundles, one behind the other, or resources written over several lines. DropRecord TOO_LARGE where
     one does not end within `MAX_RESOURCE`."""
-    bounded = _Bounded(file)
+    bounded = Bounded(file, MAX_RESOURCE)
     try:
         for value in ijson.items(bounded, place, use_float=True, multiple_values=True):
             bounded.left = MAX_RESOURCE
@@ -101,21 +101,6 @@ def _values(file: Any, place: str) -> Iterator[tuple[str, Any]]:
 def _of_entry(entry: Mapping[str, Any]) -> tuple[str, Any]:
     resource = entry.get("resource")
     return _first(entry, "fullUrl"), resource if isinstance(resource, dict) else None
-
-
-class _Bounded:
-    """A file of which ``left`` bytes may still be read, so that one value cannot fill the memory."""
-
-    def __init__(self, file: Any) -> None:
-        self._file, self.left = file, MAX_RESOURCE
-
-    def read(self, size: int) -> bytes:
-        """As the file's."""
-        data: bytes = self._file.read(size)
-        self.left -= len(data)
-        if self.left < 0:
-            raise DropRecord(Reason.TOO_LARGE)
-        return data
 
 
 class References:

@@ -29,7 +29,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import python_calamine
@@ -144,7 +144,7 @@ def open_bytes(path: Path, kind: Format | Literal["xml"], max_bytes: int = MAX_B
         with reading():
             zipped = file.peek(2)[:2] == _GZIP
         if zipped:
-            file = io.BufferedReader(_Inflated(file, max_bytes))
+            file = io.BufferedReader(Bounded(gzip.GzipFile(fileobj=file, mode="rb"), max_bytes))
             if kind in ("parquet", "xlsx"):
                 file = io.BufferedReader(io.BytesIO(file.read()))
         _check_kind(file, kind)
@@ -168,21 +168,22 @@ def reading() -> Iterator[None]:
         raise DropRecord(reason)
 
 
-class _Inflated(io.RawIOBase):
-    """A gzip file as a raw stream that ends in TOO_LARGE where it holds more than it may."""
+class Bounded(io.RawIOBase):
+    """A stream that ends in TOO_LARGE where more is read than may be: ``left`` bytes."""
 
-    def __init__(self, file: IO[bytes], limit: int) -> None:
-        self._file = gzip.GzipFile(fileobj=file, mode="rb")
-        self._left = limit
+    def __init__(self, file: Any, left: int) -> None:
+        self._file, self.left = file, left
 
     def readable(self) -> bool:
+        """It is."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """As the file's."""
         with reading():
-            data = self._file.read(len(buffer))
-        self._left -= len(data)
-        if self._left < 0:
+            data: bytes = self._file.read(len(buffer))
+        self.left -= len(data)
+        if self.left < 0:
             raise DropRecord(Reason.TOO_LARGE)
         buffer[: len(data)] = data
         return len(data)
