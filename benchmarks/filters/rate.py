@@ -26,13 +26,13 @@ import torch
 from benchmarks.filters.pool import make_pool
 from curate.engine.ahead import one_ahead
 from filters.method import Records, TrainingSet
-from filters.methods.blip.files import normaliser
 from filters.methods.two_towers import Rules, train
 from filters.registry import SCORING
 from filters.rules import FilterTrainingRules as FilterTrainingRules
 from filters.rules import ModelRules
 from filters.score import Scorer, prepare
 from filters.towers.model import Filter, arch_name, create_filter, save_filter
+from filters.towers.transformers_folder import Picture
 
 PRECISIONS = {"f32": torch.float32, "bf16": torch.bfloat16}
 
@@ -104,7 +104,7 @@ def by_hand(model: Filter, dtype: torch.dtype, pool: Records, batch: int) -> Cal
     """A loop over the pool with open_clip alone; cosines float32[n]."""
     towers: Any = model.model.to(dtype)
     tokenizer = model.tokenizer
-    normalise = normaliser(model.preprocessing["mean"], model.preprocessing["std"])
+    picture = Picture(model.side, model.preprocessing["mean"], model.preprocessing["std"])
 
     @torch.inference_mode()
     def run() -> torch.Tensor:
@@ -112,7 +112,7 @@ def by_hand(model: Filter, dtype: torch.dtype, pool: Records, batch: int) -> Cal
         for start in range(0, len(pool), batch):
             rows = slice(start, start + batch)
             grey = [cv2.imdecode(np.frombuffer(b, np.uint8), cv2.IMREAD_GRAYSCALE) for b in pool.images[rows]]
-            pixels = normalise(torch.from_numpy(np.stack(grey))[:, None]).to(dtype)
+            pixels = picture.normalise(torch.from_numpy(np.stack(grey))[:, None]).to(dtype)
             left = towers.encode_image(pixels, normalize=True)
             right = towers.encode_text(torch.from_numpy(tokenizer(pool.texts[rows])), normalize=True)
             parts.append((left * right).sum(dim=1).float())
