@@ -272,3 +272,13 @@ def test_flat_colours_by_planes_stay_so(tmp_path: Path) -> None:
     ds.PixelData = np.moveaxis(pixels, 2, 0).tobytes()
     (tmp_path / "a").write_bytes(to_bytes(ds))
     np.testing.assert_array_equal(load_dicom(tmp_path / "a", 0, RULES).pixels, pixels)
+
+
+def test_echoes_of_three_samples_called_one_are_no_three_frames(tmp_path: Path) -> None:
+    pixels = echo(0.8)
+    ds = dataset(pixels)
+    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PixelData = 1, "MONOCHROME2", pixels.tobytes()
+    (tmp_path / "a").write_bytes(to_bytes(ds))
+    with pytest.raises(DropRecord) as dropped:
+        load_dicom(tmp_path / "a", 0, RULES)
+    assert dropped.value.reason is Reason.PIXEL_LENGTH

@@ -167,16 +167,11 @@ def _term_word(word: str, context: Context) -> bool:
 
 
 def remap(values: list[str], step: Step, context: Context) -> str | None:
-    """UI: UIDs of the standard's registry are kept, every other one becomes its pseudonym."""
-    root = context.rules.uid_root
-    uids = [v if _named(v) else context.pseudo.uid(v, root) for v in values[: step.max_values] if v]
-    return "\\".join(uids) or None
-
-
-def keep_uids(values: list[str], step: Step, context: Context) -> str | None:
-    """UI retained (PS3.15 E.3.9): kept if valid, remapped if it is no UID or contains an identifier."""
+    """UI: UIDs of the standard's registry are kept, every other one becomes its pseudonym; retained (PS3.15 E.3.9) only
+    what is no UID or contains an identifier does."""
+    stays = _may_stay if step.verb == "keep uid" else _named
     uids = [
-        v if _may_stay(v, context) else context.pseudo.uid(v, context.rules.uid_root)
+        v if stays(v, context) else context.pseudo.uid(v, context.rules.uid_root)
         for v in values[: step.max_values]
         if v
     ]
@@ -189,10 +184,10 @@ def _may_stay(uid: str, context: Context) -> bool:
 
 def registered(values: list[str], step: Step, context: Context) -> str | None:
     """UI of a class of the standard: kept if the registry (PS3.6 Annex A) has it, else dropped."""
-    return "\\".join(values) if len(values) <= step.max_values and all(map(_named, values)) else None
+    return "\\".join(values) if len(values) <= step.max_values and all(_named(v, context) for v in values) else None
 
 
-def _named(uid: str) -> bool:
+def _named(uid: str, context: Context) -> bool:
     """True for UIDs of the standard, as opposed to instances."""
     return uid in UID_dictionary or iod_of(uid) is not None
 
@@ -260,6 +255,6 @@ def check(value: Value, step: Step, context: Context, vr: str) -> str | bytes | 
 
 
 _BY_VERB = {
-    "number": numbers, "term": terms, "remap": remap, "keep uid": keep_uids, "class": registered, "shift": shifted,
+    "number": numbers, "term": terms, "remap": remap, "keep uid": remap, "class": registered, "shift": shifted,
     "age": age, "clean": text, "device": device, "maker": maker,
 }  # fmt: skip

@@ -96,13 +96,7 @@ def read(ds: Dataset, tag: BaseTag, stored: Element, vr: str) -> Value | None:
 
 
 def _split(text: str, vr: str) -> list[str] | None:
-    if vr in _SINGLE:
-        stripped = text.strip(_PADDING)
-        return [stripped] if stripped else None
-    if "\\" not in text:
-        stripped = text.strip(_PADDING)
-        return [stripped] if stripped else None
-    values = [part.strip(_PADDING) for part in text.split("\\")]
+    values = [part.strip(_PADDING) for part in ([text] if vr in _SINGLE else text.split("\\"))]
     return values if any(values) else None
 
 

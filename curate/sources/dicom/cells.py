@@ -17,7 +17,6 @@ from curate.sources.dicom.neighbours import is_continuous, is_nearer, is_noise, 
 from curate.sources.third_party import call_third_party
 
 _FEW = 16  # pairs of neighbours below which nothing is said
-_ALMOST = 0.9  # as far: enough to doubt the header, and not to follow the picture
 
 
 def overlay_bits(dataset: Dataset) -> int:
@@ -130,7 +129,7 @@ def _is_signed(codes: np.ndarray, stored: int, *, declared: bool, doubted: bool)
         return _has_untold_sign(plane, numbers, parts, among)
     if is_nearer(plane, numbers, parts, among):
         return False
-    unsure = doubted or is_noise(numbers) or is_nearer(plane, numbers, parts, among, _ALMOST)
+    unsure = doubted or is_noise(numbers) or is_nearer(plane, numbers, parts, among, by=1)  # not by far, but at all
     if unsure and not is_nearer(numbers, plane, parts, among):
         raise DropRecord(Reason.PIXEL_BITS)
     return True

@@ -14,6 +14,7 @@ import numpy as np
 
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.dicom.codestream import end_of_runs
 from curate.sources.images import jp2
 from curate.sources.images.jpeg import decode_whole
 from curate.sources.images.page import Alpha, Page, from_cmyk, full_range, over_black
@@ -271,12 +272,7 @@ def _check_length(data: bytes, tags: Tags, length: int, row: int, height: int) -
 
 def _by_rows(data: bytes, row: int) -> bool:
     """Does every run of PackBits (TIFF 6.0 section 9) end with its row of ``row`` bytes?"""
-    at = filled = 0
-    while at < len(data):
-        code = data[at]
-        count = 0 if code == 128 else code + 1 if code < 128 else 257 - code
-        at += 1 + (count if code < 128 else code != 128)
-        if filled + count > row:
-            return False
-        filled = (filled + count) % row
-    return True
+    at = more = 0
+    while at < len(data) and more <= 0:
+        at, more = end_of_runs(data, at, row)
+    return more <= 0
