@@ -64,7 +64,7 @@ def run_recipe(
     from pipelines.recipe.load import load_recipe, validated
     from pipelines.recipe.recipe import Recipe
     from pipelines.report.drawn import summary_of
-    from pipelines.run.check import check, save_recipe
+    from pipelines.run.check import check
     from pipelines.run.execute import run_pipeline
     from pipelines.run.progress import followed
 
@@ -73,7 +73,6 @@ def run_recipe(
     ]
     loaded = validated(dict(recipe), sets, Recipe) if isinstance(recipe, Mapping) else load_recipe(Path(recipe), sets)
     check(loaded)
-    save_recipe(loaded)
     engine = start_engine(loaded.engine)
     try:
         with progress_bars(not quiet) as bars, followed(loaded.out, "run", step_progress(bars)) as progress:

@@ -149,7 +149,7 @@ def compare(
     recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None, json_: Json = False
 ) -> None:
     """Did filtering pay: the same training on the pool, a random part, the filter's choice; a page of answers."""
-    from pipelines.run.check import check, check_local, save_recipe
+    from pipelines.run.check import check, check_local
 
     loaded = load(recipe, set_, engine, workers)
     check_local(loaded)
@@ -160,7 +160,6 @@ def compare(
 
     check_compare(loaded)
     say_warnings(loaded)
-    save_recipe(loaded)
     with running_engine(loaded.engine) as (started, show), followed(loaded.out, "compare", show) as progress:
         pipeline, _ = run_pipeline(loaded, started, progress)
         found = compare_run(pipeline, started, progress)

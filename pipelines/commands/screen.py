@@ -93,19 +93,15 @@ def reasons_again(names: list[str]) -> list[Reason]:
 
 
 def execute(recipe: Recipe, until: str = "export", again: Sequence[Reason] = ()) -> tuple[Pipeline, list[Manifest]]:
-    from pipelines.run.check import save_recipe
     from pipelines.run.execute import run_pipeline
     from pipelines.run.progress import followed
 
-    save_recipe(recipe)
     with running_engine(recipe.engine) as (engine, say), followed(recipe.out, "run", say) as progress:
         return run_pipeline(recipe, engine, progress, until, again)
 
 
 @contextmanager
-def running_engine(
-    resources: Resources, shown: bool = True
-) -> Iterator[tuple[Engine, Callable[[str, float, int], None]]]:
+def running_engine(resources: Resources) -> Iterator[tuple[Engine, Callable[[str, float, int], None]]]:
     """A started engine and a progress bar a step; Ctrl-C, and a scheduler's polite stop, end in one line."""
     from curate.engine import start_engine
 

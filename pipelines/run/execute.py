@@ -24,6 +24,7 @@ from curate.step import (
 from curate.storage import claim, commit_marker, exclusive, private_folder, remove_tree, sweep
 from pipelines.build import ORDER, Pipeline, scan_folder
 from pipelines.recipe.recipe import Recipe
+from pipelines.run.check import save_recipe
 from pipelines.run.listing import walk
 from pipelines.run.pairing import require_pairs
 from pipelines.run.sight import require_sight
@@ -49,6 +50,7 @@ def run_pipeline(
             check_held()
             progress(name, done, total)
 
+        save_recipe(recipe)
         return _run_steps(recipe, engine, watched, until, again)
 
 

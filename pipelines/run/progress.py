@@ -28,19 +28,25 @@ Say = Callable[[str, float, int], None]
 
 @contextmanager
 def followed(run: Path, command: str, say: Say) -> Iterator[Say]:
-    """``say`` that also writes down what it is told, in ``run``; at the end, how the command ended."""
-    log = _Log(run, command)
+    """``say`` that also writes down what it is told, in ``run``; at the end, how the command ended. Nothing is written
+    of a command that ends before it says anything: another one may be at work there."""
+    log: _Log | None = None
+
+    def both(step: str, done: float, total: int) -> None:
+        nonlocal log
+        say(step, done, total)
+        log = log or _Log(run, command)
+        log.add(step, done, total)
+
+    ended = "done"
     try:
-
-        def both(step: str, done: float, total: int) -> None:
-            say(step, done, total)
-            log.add(step, done, total)
-
         yield both
     except BaseException as error:
-        log.end("failed" if isinstance(error, Exception) else "stopped")
+        ended = "failed" if isinstance(error, Exception) else "stopped"
         raise
-    log.end("done")
+    finally:
+        if log is not None:
+            log.end(ended)
 
 
 class _Log:

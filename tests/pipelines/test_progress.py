@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -13,8 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.engine import Engine
+from curate.storage import OWNER, exclusive, private_folder
 from pipelines.cli import main
 from pipelines.run.progress import LOG, TEXTFILE, followed, read_progress
+from tests.inline import curate as command
 from tests.pipelines.archive import make_archive, recipe_for
 
 PLAIN = {"filters": {"text_quality": {}}, "select": {"by": "text_quality", "keep": 0.5}, "engine": {"workers": 1}}
@@ -41,10 +44,25 @@ def test_a_command_that_ends_says_so_and_one_that_fails_too(tmp_path: Path) -> N
     assert [(s.step, s.percent) for s in found.steps] == [("index", 100.0)]
     assert 'radsift_step_done{step="index"} 2' in (tmp_path / TEXTFILE).read_text()
     for error, state in ((ValueError("x"), "failed"), (KeyboardInterrupt(), "stopped")):
-        with pytest.raises(type(error)), followed(tmp_path, "run", silent):
+        with pytest.raises(type(error)), followed(tmp_path, "run", silent) as progress:
+            progress("index", 0, 2)
             raise error
         found = read_progress(tmp_path)
         assert found is not None and found.state == state
+
+
+def test_a_second_run_at_once_leaves_the_firsts_progress_and_recipe_alone(tmp_path: Path, secret_file: Path) -> None:
+    recipe = recipe_for(make_archive(tmp_path / "a", 6, side=64), tmp_path / "run", secret_file, **PLAIN)
+    private_folder(tmp_path / "run" / "private")
+    write_log(tmp_path / "run", {"time": time.time(), "step": "ingest", "done": 1, "total": 4}, pid=os.getpid())
+    (tmp_path / "run" / "recipe.yaml").write_text("name: the first's")
+    (tmp_path / "run" / OWNER).write_text("{}")
+    with exclusive(tmp_path / "run" / "private" / "lock"):
+        done = command("run", recipe, "--set", "select.keep=0.9")
+    assert done.returncode == 1 and "another run is at work" in done.stderr
+    found = read_progress(tmp_path / "run")
+    assert found is not None and (found.state, found.steps[0].done) == ("running", 1)
+    assert (tmp_path / "run" / "recipe.yaml").read_text() == "name: the first's"
 
 
 def test_time_left_follows_the_pace_of_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
