@@ -16,7 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.engine import Crash, Engine, Resources, start_engine
+from curate.engine import Crash, Engine, start_engine
+from curate.engine.resources import Resources
 
 
 @dataclass(frozen=True)

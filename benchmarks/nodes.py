@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import curate.engine.ray as engine_ray
-from curate.engine import Resources
+from curate.engine.resources import Resources
 from curate.storage import read_marker
 
 # seconds of 105 partitions of two records each, `curate synth --studies 150 --seed 11`: every fifth, in order of length

@@ -24,7 +24,8 @@ import yaml
 from PIL import Image
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
-from curate.engine import Resources, start_engine
+from curate.engine import start_engine
+from curate.engine.resources import Resources
 from curate.synth.archive import SynthConfig, write_archive
 from pipelines.recipe.load import load_recipe
 from pipelines.run.execute import run_pipeline

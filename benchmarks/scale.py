@@ -137,7 +137,8 @@ def pipeline_of(place: Path) -> Any:
 
 
 def _index(place: Path, n: int) -> Callable[[], object]:
-    from curate.engine import Resources, start_engine
+    from curate.engine import start_engine
+    from curate.engine.resources import Resources
     from pipelines.recipe.load import load_recipe
     from pipelines.run.check import save_recipe
     from pipelines.run.execute import run_pipeline
@@ -216,7 +217,8 @@ def _ingested(pipeline: Any, n: int) -> None:
 
 
 def _dedup(place: Path, n: int) -> Callable[[], object]:
-    from curate.engine import Resources, start_engine
+    from curate.engine import start_engine
+    from curate.engine.resources import Resources
     from pipelines.run.execute import execute_step
 
     pipeline = pipeline_of(place)

@@ -14,6 +14,7 @@ new bytes are the old ones.
 from __future__ import annotations
 
 import json
+import pkgutil
 import tempfile
 import time
 from collections import Counter
@@ -101,17 +102,24 @@ class LeavesFiles(Protocol):
 
 @dataclass(frozen=True)
 class Deferred:
-    """A task, and a `ModelTask` where ``make`` gives one, that is made where it is first asked for something: who only
-    sends it, or finds it done, does not import what it needs. ``make`` is sent by its name."""
+    """A task, a `ModelTask` or a `SpreadTask`, by the name of what makes it (PACKAGE.MODULE:CLASS): made where it is
+    first asked for something, so that who only sends it, or finds it done, does not import what it needs. Arguments
+    that are deferred themselves are made with it."""
 
-    make: Callable[[], Any]
+    name: str
+    arguments: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def _task(self) -> Any:
-        return self.make()
+        def whole(value: Any) -> Any:
+            return value._task if isinstance(value, Deferred) else value
+
+        options = {name: whole(value) for name, value in self.options.items()}
+        return pkgutil.resolve_name(self.name)(*map(whole, self.arguments), **options)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"make": self.make}
+        return {name: value for name, value in vars(self).items() if name != "_task"}
 
     def rows(self, partition: int) -> int:
         """As `Task.rows`."""
@@ -147,6 +155,11 @@ class Deferred:
     def assemble(self, partition: int, results: list[Any]) -> pa.Table:
         """As `ModelTask.assemble`."""
         return self._task.assemble(partition, results)
+
+
+def defer(name: str, /, *arguments: Any, **options: Any) -> Deferred:
+    """`Deferred`, as the call of ``name`` will be written."""
+    return Deferred(name, arguments, options)
 
 
 @dataclass(frozen=True)

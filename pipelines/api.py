@@ -28,11 +28,12 @@ import yaml
 from curate.errors import DamagedError, RecipeError
 from curate.export.column_cache import columns_in
 from curate.export.split import SPLITS
+from curate.export.texts import payloads
 from curate.intact import part_paths
 from curate.places import is_remote, place
 from curate.record import RECORD, Reason
 from curate.report.funnel import FUNNEL, StepCount, plain_lines, share
-from curate.step import FINISHED, Manifest, load_manifest, part_path, read_parts
+from curate.step import FINISHED, Manifest, load_manifest, read_parts
 from curate.storage import read_json, read_marker, read_table
 
 _HEAVY = ("image", "thumb", "minhash")  # payload and signatures: only where they are asked for
@@ -230,18 +231,15 @@ class Run:
         return self.payloads((r["key"], r["partition"]) for table in tables for r in table.to_pylist())
 
     def payloads(
-        self, placed: Iterable[tuple[str, int]], columns: Sequence[str] = ("image", "text")
+        self,
+        placed: Iterable[tuple[str, int]],
+        columns: Sequence[str] = ("image", "text"),
+        text_from: Mapping[str, str | None] | None = None,
     ) -> dict[str, dict[str, Any]]:
-        """``columns`` of RECORD by key, of records by (key, partition): reads their row groups of those parts alone."""
-        folder = self.folder("ingest") or Path()
-        parts: dict[int, list[str]] = {}
-        for key, partition in placed:
-            parts.setdefault(partition, []).append(key)
-        found: dict[str, dict[str, Any]] = {}
-        for partition, keys in sorted(parts.items()):
-            rows = read_table(part_path(folder, partition), ["key", *columns], [("key", "in", keys)])
-            found |= {r["key"]: r for r in rows.to_pylist()}
-        return found
+        """``columns`` of RECORD by key, of records by (key, partition), with the texts of CapFilt where ``text_from``
+        says so (`curate.export.texts.payloads`)."""
+        ingest, texts = self.folder("ingest") or Path(), self.folder("capfilt")
+        return payloads(ingest, str(texts) if texts else None, placed, columns, text_from or {})
 
     def folder(self, step: str) -> Path | None:
         """Where a step's tables lie; None where the run has no such step."""

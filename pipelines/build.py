@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,7 +23,7 @@ from curate.intact import marker_path
 from curate.places import is_remote
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.scan import Walked
-from curate.step import FINISHED, Deferred, Step, load_manifest
+from curate.step import FINISHED, Deferred, Step, defer, load_manifest
 from curate.storage import (
     digest,
     local_folder,
@@ -31,7 +31,6 @@ from curate.storage import (
     read_marker,
 )
 from filters.method import checkpoint_hash, filter_hash
-from pipelines import tasks
 from pipelines.recipe.recipe import Recipe
 
 ORDER = (
@@ -66,18 +65,15 @@ class Pipeline:
         config: dict[str, Any] = {"rules": asdict(r.index_rules()), "reports": [asdict(s) for s in r.report_sources()]}
         config |= {"rows": r.records_per_partition, "k": r.deid.k_patients}
         config |= {"secret": digest(self.secret.pseudonymizer().digest("secret-id"))}
-        make = partial(
-            tasks.index,
-            [(w.name, w.chunks) for w in self.listing.sources],
-            str(scan_folder(self.run)),
-            r.report_sources(),
-            r.index_rules(),
-            r.records_per_partition,
-            self.secret,
-            r.deid.k_patients,
-        )
-        step = Step("index", Deferred(partial(make, "")), 1, config, [self.listing.digest], version=14)
-        return replace(step, task=Deferred(partial(make, str(self.run / "private" / f"index-{step.hash}"))))
+        chunks = [(w.name, w.chunks) for w in self.listing.sources]
+        rules = r.report_sources(), r.index_rules(), r.records_per_partition, self.secret, r.deid.k_patients
+
+        def task(sealed: str) -> Deferred:
+            whole = defer("curate.ingest.index:IndexTask", chunks, str(scan_folder(self.run)), sealed, *rules)
+            return defer("curate.ingest.index_job:IndexJob", whole)
+
+        step = Step("index", task(""), 1, config, [self.listing.digest], version=14)
+        return replace(step, task=task(str(self.run / "private" / f"index-{step.hash}")))
 
     @property
     def sealed_index(self) -> Path:
@@ -90,9 +86,15 @@ class Pipeline:
         r = self.recipe
         picture, report = r.picture_rules(), r.report_rules()
         config = {"picture": asdict(picture), "report": asdict(report), "deid": r.deid.model_dump()}
-        make = partial(tasks.ingest, picture, report, self.secret, str(self.sealed_index), str(self.run / "steps"))
-        step = Step("ingest", Deferred(partial(make, "")), self.partitions, config, [self.index.hash], version=28)
-        return replace(step, task=Deferred(partial(make, step.rules)))
+        sealed, steps = str(self.sealed_index), str(self.run / "steps")
+        stages = defer("curate.ingest.chain:ingest_stages", picture, report, self.secret, sealed)
+
+        def task(rules: str) -> Deferred:
+            reuse = defer("curate.ingest.reuse:Reuse", steps, rules, report.text, self.secret, sealed)
+            return defer("curate.ingest.chain:IngestTask", sealed, stages, self.secret, reuse=reuse)
+
+        step = Step("ingest", task(""), self.partitions, config, [self.index.hash], version=28)
+        return replace(step, task=task(step.rules))
 
     @cached_property
     def evaluation(self) -> Step | None:
@@ -100,7 +102,7 @@ class Pipeline:
         sets = self.recipe.evaluation
         if not sets:
             return None
-        task = Deferred(partial(tasks.evaluation, tuple((str(s.path), s.split) for s in sets)))
+        task = defer("filters.evaluate.marks:MarksTask", tuple((str(s.path), s.split) for s in sets))
         return Step("evaluation", task, len(sets), {"splits": [s.split for s in sets]}, [stamp(s.path) for s in sets])
 
     @cached_property
@@ -112,7 +114,7 @@ class Pipeline:
         rows = self.recipe.records_per_partition
         before = [release_of(path, f"dedup.against.{i}") for i, path in enumerate(rules.against)]
         against = tuple(release for release, _ in before)
-        task = Deferred(partial(tasks.dedup, ingest, self.partitions, rows, rules, folder, against))
+        task = defer("curate.dedup.job:DedupJob", ingest, self.partitions, rows, rules, folder, against)
         inputs = [self.ingest.hash, *([evaluation.hash] if evaluation else []), *(content for _, content in before)]
         return Step("dedup", task, 1, rules.model_dump(exclude={"against"}), inputs, version=5)
 
@@ -124,18 +126,19 @@ class Pipeline:
     def _train(self, name: str) -> Step:
         f, clean = self.recipe.filters[name], self.recipe.clean
         rules = f.rules()
-        marked = self._marked
-        make = partial(
-            tasks.train, self.pool, self.recipe.split_rules(), clean, f.method, rules, name=name, marked=marked
-        )
         given = clean.model_dump(exclude={"marks"}) | ({} if self._marks is None else {"marks": digest(*self._marks)})
         config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": given}
         config |= {"split": asdict(self.recipe.split_rules()), "weights": _weights(rules)}
         if clean.folder is not None:
             config["clean"]["folder"] = {"sha256": filter_hash(clean.folder)}
         inputs = [self.ingest.hash, self.dedup.hash]
-        step = Step(f"train-{name}", Deferred(partial(make, out="")), 1, config, inputs, version=7)
-        return replace(step, task=Deferred(partial(make, out=str(step.folder(self.run) / "model"))))
+        given_rules = self.pool, self.recipe.split_rules(), clean, f.method, rules
+
+        def task(out: str) -> Deferred:
+            return defer("filters.task:TrainTask", *given_rules, out, name=name, marked=self._marked)
+
+        step = Step(f"train-{name}", task(""), 1, config, inputs, version=7)
+        return replace(step, task=task(str(step.folder(self.run) / "model")))
 
     @cached_property
     def _marked(self) -> tuple[str, ...] | None:
@@ -168,7 +171,7 @@ class Pipeline:
         ]
         device, batch = "auto" if self.recipe.engine.gpus else "cpu", self.recipe.score_batch
         where = {name: str(folder) for name, folder in folders.items()}
-        task = Deferred(partial(tasks.score, self.pool, where, batch, device, self.scoring, self._decoders()))
+        task = defer("filters.task:ScoreTask", self.pool, where, batch, device, self.scoring, self._decoders())
         config: dict[str, Any] = {"batch": batch, "filters": list(folders)}
         if self.scoring:
             config["scoring"] = self.scoring
@@ -184,11 +187,12 @@ class Pipeline:
         own = self.train_filters.get(capfilt.filter)
         device, batch = "auto" if self.recipe.engine.gpus else "cpu", self.recipe.score_batch
         filters = {name: str(path) for name, path in self.filter_folders.items()}
-        task = partial(tasks.capfilt, self.pool, str(folder), batch, capfilt.rules(), device, filters, self.scoring)
+        shared = self.pool, filters, batch, device, self.scoring
+        own_rules = {"captioner": str(folder), "rules": capfilt.rules()}
+        task = defer("filters.methods.blip.capfilt:CapfiltTask", *shared, **own_rules)
         inputs = [self.dedup.hash, own.hash if own else filter_hash(folder), *([self.score.hash] if self.score else [])]
-        return Step(
-            "capfilt", Deferred(task), self.partitions, {"batch": batch, "rules": capfilt.rules().model_dump()}, inputs
-        )
+        config = {"batch": batch, "rules": capfilt.rules().model_dump()}
+        return Step("capfilt", task, self.partitions, config, inputs)
 
     @cached_property
     def semantic(self) -> Step | None:
@@ -198,7 +202,7 @@ class Pipeline:
             return None
         ingest, dedup, scores = (str(step.folder(self.run)) for step in (self.ingest, self.dedup, self.score))
         splits = self.recipe.split_rules()
-        task = Deferred(partial(tasks.semantic, ingest, dedup, scores, self.partitions, rules, splits))
+        task = defer("curate.dedup.semantic_task:SemanticTask", ingest, dedup, scores, self.partitions, rules, splits)
         config = {"rules": asdict(rules), "split": asdict(self.recipe.split_rules())}
         return Step("semantic", task, 1, config, [self.ingest.hash, self.dedup.hash, self.score.hash])
 
@@ -210,8 +214,8 @@ class Pipeline:
         kept = self.semantic or self.dedup  # the last that dropped a duplicate
         dedup, ingest = str(kept.folder(self.run)), str(self.ingest.folder(self.run))
         unbelieved = r.capfilt.unbelieved if r.capfilt else "drop"
-        rules = r.select_rules(), r.split_rules()
-        task = Deferred(partial(tasks.select, ingest, self.partitions, dedup, scores, *rules, self.texts, unbelieved))
+        rules = r.select_rules(), r.split_rules(), self.texts, unbelieved
+        task = defer("curate.export.select:SelectTask", ingest, self.partitions, dedup, scores, *rules)
         config = {
             "select": {name: value for name, value in asdict(r.select).items() if name != "force"},
             "split": asdict(r.split_rules()),
@@ -228,7 +232,7 @@ class Pipeline:
     def _plan_after(self, earlier: str | None) -> Step:
         per_shard = self.recipe.export.records_per_shard
         folder = str(self.run / "steps" / earlier) if earlier else None
-        task = Deferred(partial(tasks.plan, str(self.select.folder(self.run)), per_shard, folder))
+        task = defer("curate.export.plan:PlanTask", str(self.select.folder(self.run)), per_shard, folder)
         config = {"records_per_shard": per_shard, **({"after": earlier} if earlier else {})}
         return Step("plan", task, 1, config, [self.select.hash])
 
@@ -248,7 +252,8 @@ class Pipeline:
         """The shards; one partition is one shard."""
         folder, ingest = self.plan.folder(self.run), str(self.ingest.folder(self.run))
         shards = count_shards(folder) if load_manifest(folder) else 0
-        task = Deferred(partial(tasks.export, ingest, str(folder), str(self.shards), self.texts, self.kept))
+        places = ingest, str(folder), str(self.shards), self.texts
+        task = defer("curate.export.webdataset:ExportTask", *places, self.kept)
         inputs = [self.ingest.hash, self.plan.hash]  # that of select, which it covers, covers the texts
         return Step("export", task, shards, {"kept": self.kept}, inputs, version=5)
 
@@ -268,9 +273,10 @@ class Pipeline:
         return sum(name.startswith("part-") for name in names)  # one that lost all its records still counts
 
     @property
-    def pool(self) -> tasks.Where:
-        """Where what dedup kept lies."""
-        return str(self.ingest.folder(self.run)), self.partitions, str(self.dedup.folder(self.run))
+    def pool(self) -> Deferred:
+        """What dedup kept."""
+        where = str(self.ingest.folder(self.run)), self.partitions, str(self.dedup.folder(self.run))
+        return defer("filters.task:Pool", *where)
 
     @property
     def kept(self) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from hypothesis import settings
 from hypothesis.internal.conjecture import providers
 from xdist.scheduler import LoadFileScheduling
 
-from curate.engine import Engine, Resources, start_engine
+from curate.engine import Engine, start_engine
+from curate.engine.resources import Resources
 from tests.inline import InlineEngine
 
 os.environ.setdefault("RADSIFT_PATIENCE", "0")  # what fails here fails for good

@@ -17,7 +17,8 @@ from tests.pipelines.archive import make_archive, recipe_for
 
 _LIBRARIES = """
 import sys, time
-from curate.engine import Resources, start_engine
+from curate.engine import start_engine
+from curate.engine.resources import Resources
 import numpy
 from curate.deid.pixels import text_reader
 if text_reader.available():

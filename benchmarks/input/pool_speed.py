@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 
 from curate.deid.pseudonym import write_secret
-from curate.engine import Resources, start_engine
+from curate.engine import start_engine
+from curate.engine.resources import Resources
 from pipelines.recipe.load import load_recipe
 from pipelines.run.execute import run_pipeline
 

@@ -19,7 +19,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks.input.layouts import Made, hf_folder, mimic_cxr, pacs_ris
-from curate.engine import Engine, Resources, start_engine
+from curate.engine import Engine, start_engine
+from curate.engine.resources import Resources
 from curate.ingest.index import image_key
 from curate.report.funnel import StepCount
 from curate.sources.walk import as_text, walk

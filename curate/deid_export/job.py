@@ -30,7 +30,7 @@ from curate.deid_export.rules import WORK, ReleaseRules, check_folders
 from curate.deid_export.task import RELEASED, STEP, ReleaseTask, file_key, list_source, survey_reports
 from curate.engine import Engine
 from curate.errors import DropRecord, RecipeError, RunError
-from curate.report.attestation import render_attestation
+from curate.report.render import render
 from curate.sources.dicom.read import read_header
 from curate.sources.identity import first_id
 from curate.sources.scan import read_listing
@@ -72,7 +72,7 @@ def release(
             write_crosswalk(crosswalk, (read_listing(work / "lists", name, pseudo) for name in names), pseudo)
         attestation = attest(released, asdict(rules), secret_id)
         _remove_unnamed(target, released)
-        commit_bytes(target / PAGE, render_attestation(attestation).encode())
+        commit_bytes(target / PAGE, render("attestation.html.j2", a=attestation).encode())
         commit_bytes(target / ATTESTATION, attestation_bytes(attestation))
         remove_tree(work, target)
     return attestation

@@ -9,13 +9,12 @@ is a bug or a full disk, and the run resumes from what is committed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, Protocol, TypeVar
-
-from pydantic import Field
-from pydantic.dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from curate.errors import RecipeError
-from curate.part import PART
+
+if TYPE_CHECKING:
+    from curate.engine.resources import Resources
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -54,25 +53,6 @@ class Engine(Protocol):
     def close(self) -> None:
         """Stop the workers."""
         ...
-
-
-@dataclass(frozen=True, config=PART)
-class Resources:
-    """Where the run runs; never part of a step's hash: results do not depend on it."""
-
-    kind: Literal["local", "ray"] = "local"
-    """local: processes of this machine; ray: a cluster."""
-    workers: Annotated[int, Field(ge=1)] | None = None
-    """Processes, or Ray CPUs; null: as many as there are cores."""
-    address: str | None = None
-    """Of a running Ray cluster, or auto; null starts one here."""
-    gpus: Annotated[float, Field(ge=0)] = 0.0
-    """Of a model's actor: 1, or a part of one; 0 scores on the CPU."""
-    actors: Annotated[int, Field(ge=1)] = 1
-    """Models that score beside each other at most: on Ray, as many of them as there is room for."""
-    record_seconds: Annotated[float, Field(ge=0, le=1e6)] = 600.0
-    """What takes longer to decode, clean or verify has its process ended, is tried again, and is then dropped as
-    crashed_its_process; waiting for a source does not count. 0: no limit."""
 
 
 def start_engine(resources: Resources) -> Engine:

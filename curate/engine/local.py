@@ -14,9 +14,10 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from curate.engine import CRASH, PAUSE, Crash, R, Resources, T
+from curate.engine import CRASH, PAUSE, Crash, R, T
 from curate.engine.ahead import one_ahead
 from curate.engine.guard import guarded
+from curate.engine.resources import Resources
 from curate.engine.share import read_shares, shared, write_share
 
 _NONE = object()

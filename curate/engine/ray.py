@@ -18,9 +18,10 @@ import ray
 import ray.data
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
 
-from curate.engine import CRASH, PAUSE, Crash, R, Resources, T
+from curate.engine import CRASH, PAUSE, Crash, R, T
 from curate.engine.guard import check_code, code_digest, guarded
 from curate.engine.ray_start import Session
+from curate.engine.resources import Resources
 from curate.errors import RadsiftError, RecipeError, RunError
 
 pa.table({}).to_pandas()  # undoes `curate.lean`: Ray Data hands Arrow what is pandas'

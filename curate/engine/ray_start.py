@@ -15,7 +15,7 @@ import ray
 import ray.data
 from ray._private import node, ray_constants
 
-from curate.engine import Resources
+from curate.engine.resources import Resources
 from curate.errors import RecipeError
 from curate.storage import remove_tree
 

@@ -10,8 +10,8 @@ import ray
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from curate.engine import Resources
 from curate.engine.ray import RayEngine
+from curate.engine.resources import Resources
 from curate.errors import RadsiftError, RunError
 from curate.storage import remove_tree
 

@@ -8,8 +8,9 @@ if that is chosen. The output of `ingest` is unchanged: the chosen text is writt
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,27 @@ def proposals(folder: str | None, partition: int, keys: tuple[str, ...]) -> dict
         return {}
     table = read_table(part_path(place(folder), partition), _PROPOSAL_COLUMNS, [("key", "in", list(keys))])
     return {r["key"]: r for r in table.to_pylist()}
+
+
+def payloads(
+    ingest: Path,
+    folder: str | None,
+    placed: Iterable[tuple[str, int]],
+    columns: Sequence[str],
+    text_from: Mapping[str, str | None],
+) -> dict[str, dict[str, Any]]:
+    """``columns`` of RECORD by key, of records by (key, partition), with the texts that were chosen for them (`carry`):
+    only their row groups of those parts are read."""
+    parts: dict[int, list[str]] = {}
+    for key, partition in placed:
+        parts.setdefault(partition, []).append(key)
+    found: dict[str, dict[str, Any]] = {}
+    for partition, keys in sorted(parts.items()):
+        proposed = proposals(folder, partition, tuple(keys)) if any(text_from.get(key) for key in keys) else {}
+        for row in read_table(part_path(ingest, partition), ["key", *columns], [("key", "in", keys)]).to_pylist():
+            key = row["key"]
+            found[key] = carry({**row, "text_from": text_from.get(key)}, proposed.get(key))
+    return found
 
 
 def carry(row: dict[str, Any], proposed: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -8,7 +8,6 @@ forbids whatever else a page could load or run. A page holds no time of its own:
 from __future__ import annotations
 
 import base64
-import math
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -20,6 +19,7 @@ from markupsafe import Markup
 
 from curate.report import plot
 from curate.report.funnel import QUARANTINE, share
+from curate.report.words import duration, size
 
 # What HTML or UTF-8 cannot hold: controls, lone surrogates, non-characters.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -61,24 +61,3 @@ def _data_uri(image: bytes) -> Markup:
         if image.startswith(magic):
             return Markup("data:{};base64,{}").format(kind, base64.b64encode(image).decode("ascii"))
     return Markup("")
-
-
-def size(n: float) -> str:
-    """Bytes in words: 12.3 MB."""
-    value, units = float(n), ["B", "kB", "MB", "GB", "TB", "PB"]
-    while value >= 999.5 and len(units) > 1:
-        value, units = value / 1000, units[1:]
-    return f"{value:.0f} {units[0]}" if value >= 99.5 or units[0] == "B" else f"{value:.1f} {units[0]}"
-
-
-def duration(seconds: float) -> str:
-    """A time in words: 4 min 05 s."""
-    if not math.isfinite(seconds) or seconds < 0:
-        return "n/a"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    hours, minutes = whole // 3600, whole % 3600 // 60
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {whole % 60:02d} s"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from curate.record import Reason
 
 # Why a record was dropped, for whoever never saw the code; what to set in the recipe where that is a choice.
@@ -135,3 +137,24 @@ FAULTS = {
 MAP = "map.parquet"  # in RUN/report: where records lie on the map of `curate browse`
 # One page each for those who must agree to a run, beside its report.
 PAGES = ("radiologist.html", "privacy.html", "cluster.html")
+
+
+def size(n: float) -> str:
+    """Bytes in words: 12.3 MB."""
+    value, units = float(n), ["B", "kB", "MB", "GB", "TB", "PB"]
+    while value >= 999.5 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:.0f} {units[0]}" if value >= 99.5 or units[0] == "B" else f"{value:.1f} {units[0]}"
+
+
+def duration(seconds: float) -> str:
+    """A time in words: 4 min 05 s."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return "n/a"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {whole % 60:02d} s"

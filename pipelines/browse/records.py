@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from curate.export.texts import carry, proposals
 from pipelines.api import Run
 from pipelines.browse.table import Table
 from pipelines.report.summary import thumbnail
@@ -20,8 +19,7 @@ class Payloads:
 
     def __init__(self, run: Run, table: Table) -> None:
         self._run, self._table = run, table
-        folder = run.folder("capfilt")
-        self._proposed = str(folder) if folder else None
+        self._proposed = run.folder("capfilt") is not None
         self.picture = lru_cache(_HELD)(self._picture)
 
     def listed(self, rows: Sequence[int]) -> list[dict[str, Any]]:
@@ -37,19 +35,10 @@ class Payloads:
         record that was kept in its place."""
         facts = self._table.facts(rows)
         placed = [(f["key"], f["partition"]) for f in facts if "partition" in f]
-        found = self._run.payloads(placed, _READ)
+        found = self._run.payloads(placed, _READ, {f["key"]: f.get("text_from") for f in facts})
         for fact in facts:
-            row = found.get(fact["key"])
-            if row is not None:
-                fact |= {k: v for k, v in self._carried(fact, row).items() if k in _READ and v}
+            fact |= {k: v for k, v in found.get(fact["key"], {}).items() if k in _READ and v}
         return facts
-
-    def _carried(self, fact: Mapping[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-        """With the text that CapFilt chose, where it chose another."""
-        if fact.get("text_from") is None:
-            return row
-        proposed = proposals(self._proposed, fact["partition"], (fact["key"],)).get(fact["key"])
-        return carry({**row, "text_from": fact["text_from"]}, proposed)
 
     def _picture(self, row: int, side: int) -> bytes | None:
         """A JPEG of at most ``side`` px of what was written."""

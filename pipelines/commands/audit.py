@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.errors import RecipeError
 from pipelines.commands.screen import near, out, running_engine
+
+if TYPE_CHECKING:
+    from curate.engine.resources import Resources
 
 _AGREED = {"date": "dates", "uid": "uids"}  # finding -> the option by which it may stay
 
@@ -19,12 +22,11 @@ def audit(
     pixels: float,
     target: Path | None,
     as_json: bool,
-    resources: tuple[str | None, int | None, str | None],
+    resources: Resources,
 ) -> int:
     """The audit, printed; ``target`` takes audit.json and index.html. 0 where nothing was found, else 1.
 
-    ``others``: what else the command was given, which an audit has no use for: RecipeError. ``resources``: engine,
-    workers, address.
+    ``others``: what else the command was given, which an audit has no use for: RecipeError.
     """
     given = [name for name, value in others.items() if value]
     if given:
@@ -34,20 +36,15 @@ def audit(
     if target is not None and target.exists() and not target.is_dir():
         raise RecipeError("--out", f"{target} is not a folder", "name a folder")
     from curate.deid_export.audit import AuditRules, audit_bytes, audit_folder
-    from curate.engine import Resources
-    from curate.report.attestation import render_audit
+    from curate.report.render import render
     from curate.storage import commit_bytes
 
     rules = AuditRules(allowed, pixels)
-    engine, workers, address = resources
-    if engine not in (None, "local", "ray"):
-        raise RecipeError("--engine", f"there is no engine '{engine}'", "local or ray")
-    started_on = Resources(kind="ray" if engine == "ray" else "local", workers=workers, address=address)
-    with running_engine(started_on) as (started, progress):
+    with running_engine(resources) as (started, progress):
         found = audit_folder(folder, rules, started, progress)
     if target is not None:
         commit_bytes(target / "audit.json", audit_bytes(found))
-        commit_bytes(target / "index.html", render_audit(found).encode())
+        commit_bytes(target / "index.html", render("audit.html.j2", a=found).encode())
     if as_json:
         print(audit_bytes(found).decode(), end="")
     else:

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from curate.errors import RecipeError
 from pipelines.commands.screen import Json, load, near, out, print_json, progress_bars
-from pipelines.survey.there import require_there
+from pipelines.survey import require_there
 
 
 def init(

@@ -45,7 +45,7 @@ def browse(
         out.print(f"{write_good(run, bench.marks.table(), good):,} records marked good: {near(good)}", soft_wrap=True)
         return
     if static is not None:
-        from curate.report.render import size
+        from curate.report.words import size
 
         with step_bar("static") as progress:
             written = write_static(bench, static, progress)

@@ -46,7 +46,6 @@ def plan(
 ) -> None:
     """What would run, how records will pair, what it will cost, what is done already; touches nothing."""
     from pipelines.run.check import check
-    from pipelines.run.pairing import pairing_warnings
 
     loaded = load(recipe, set_, engine, workers)
     check(loaded, touch=False)
@@ -56,7 +55,7 @@ def plan(
     else:
         _print(loaded, found)
     if found.pairing is not None:
-        say_pairing(pairing_warnings(found.pairing))
+        say_pairing(found.pairing.warnings)
     say(found.texts, [])
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from curate.errors import RecipeError
 from pipelines.commands.screen import Json, SetEngine, Workers, fail, near, out, print_json, running_engine, say
+
+if TYPE_CHECKING:
+    from curate.engine.resources import Resources
 
 
 def deid(
@@ -50,14 +53,18 @@ def deid(
     Exit code 1 where the verifier found what the rules had left: such inputs are not in DST. With --audit DIR, which
     another tool may have released, 1 where anything in it identifies or cannot be read, 0 where it is clean.
     """
+    if engine not in (None, "local", "ray"):
+        raise RecipeError("--engine", f"there is no engine '{engine}'", "local or ray")
+    from curate.engine.resources import Resources
+
+    resources = Resources(kind="ray" if engine == "ray" else "local", workers=workers, address=address)
     if audit is not None:
         from pipelines.commands.audit import audit as run_audit
 
         others = {"SRC": source, "--secret": secret, "--rules": rules, "--set": set_, "--log": log}
         others |= {"--crosswalk": crosswalk}
         share = 1.0 if pixels is None else pixels
-        where = engine, workers, address
-        sys.exit(run_audit(audit, others, tuple(allow or ()), share, report, json_, where))
+        sys.exit(run_audit(audit, others, tuple(allow or ()), share, report, json_, resources))
     alone = {"--allow": allow, "--pixels": pixels is not None, "--out": report}
     for name, value in alone.items():
         if value:
@@ -65,9 +72,7 @@ def deid(
     if source is None or target is None:
         missing = "SRC" if source is None else "DST"
         raise RecipeError(missing, "is not given", "curate deid SRC DST, or curate deid --audit DIR")
-    if engine not in (None, "local", "ray"):
-        raise RecipeError("--engine", f"there is no engine '{engine}'", "local or ray")
-    _release(source, target, secret, (rules, set_ or []), (log, crosswalk), (engine, workers, address), json_)
+    _release(source, target, secret, (rules, set_ or []), (log, crosswalk), resources, json_)
 
 
 def _release(
@@ -76,28 +81,25 @@ def _release(
     secret: Path | None,
     rules: tuple[Path | None, list[str]],
     beside: tuple[Path | None, Path | None],
-    where: tuple[str | None, int | None, str | None],
+    resources: Resources,
     json_: bool,
 ) -> None:
-    """``rules``: a file and what overrides it; ``beside``: the log and the crosswalk; ``where``: engine, workers,
-    address."""
+    """``rules``: a file and what overrides it; ``beside``: the log and the crosswalk."""
     from curate.deid.vault import SecretSource
     from curate.deid_export.rules import check_folders
     from pipelines.recipe.load import load_release
 
-    (log, crosswalk), (engine, workers, address) = beside, where
+    log, crosswalk = beside
     loaded = load_release(*rules)
     source_of = SecretSource(None if secret is None else str(secret.resolve()), loaded.deid.max_shift_days)
     source_of.pseudonymizer()
     check_folders(source, target, {"--crosswalk": crosswalk, "--log": log, "--secret": secret})
     from curate.deid.attest import pixel_warnings, text_warnings  # decoders and word lists: once nothing is wrong
     from curate.deid_export.job import release, write_log
-    from curate.engine import Resources
     from curate.report.funnel import fault_lines
     from pipelines.run.check import ocr_note
 
     say(loaded.warnings(), ocr_note(loaded.deid))
-    resources = Resources(kind="ray" if engine == "ray" else "local", workers=workers, address=address)
     with running_engine(resources) as (started, progress):
         attestation = release(source, target, loaded.rules(), source_of, started, progress, crosswalk)
     if log is not None:

@@ -17,7 +17,6 @@ from pipelines.commands.screen import (
     Set,
     SetEngine,
     Workers,
-    duration,
     execute,
     load,
     near,
@@ -46,7 +45,6 @@ def run(
     from curate.deid.attest import pixel_warnings, text_warnings
     from pipelines.report.drawn import funnel, summary_of
     from pipelines.run.check import check
-    from pipelines.run.pairing import pairing_warnings
 
     loaded = load(recipe, set_, engine, workers)
     check(loaded)
@@ -68,7 +66,7 @@ def run(
         )
     else:
         print_funnel(funnel(manifests))
-    say_pairing(pairing_warnings(pipeline.pairing))
+    say_pairing(pipeline.pairing.warnings)
     say([*text_warnings(summary.attestation), *pixel_warnings(summary.attestation)], [])
     for name, value, low, high in () if json_ else summary.measures:
         interval = f" [{low:.3f}, {high:.3f}]" if low is not None else ""
@@ -86,6 +84,7 @@ def run(
 def status(folder: RunFolder, json_: Json = False) -> None:
     """How far a run is, from another shell: the share of each step and the time left; once finished, the funnel."""
     from curate.report.funnel import StepCount
+    from curate.report.words import duration
     from pipelines.run.progress import RunProgress, read_progress
 
     found, counts = read_progress(folder), _finished_funnel(folder)

@@ -28,7 +28,8 @@ from curate.errors import RecipeError
 from curate.places import place
 
 if TYPE_CHECKING:
-    from curate.engine import Engine, Resources
+    from curate.engine import Engine
+    from curate.engine.resources import Resources
     from curate.record import Reason
     from curate.report.funnel import StepCount
     from curate.step import Manifest
@@ -173,14 +174,6 @@ def print_json(value: Mapping[str, Any]) -> None:
     import json
 
     sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str, allow_nan=False) + "\n")
-
-
-def duration(seconds: float) -> str:
-    """In words, as a person would say it: 40 s, 12 min, 3.5 h, 2.1 days."""
-    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 1.5 * length:
-            return f"{seconds / length:.{0 if seconds >= 10 * length else 1}f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def near(path: Path) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from curate.engine import Resources
+from curate.engine.resources import Resources
 from curate.errors import about
 from curate.export.webdataset import shard_table
 from curate.storage import TEMPORARY, commit_folder, digest, read_json, remove_tree

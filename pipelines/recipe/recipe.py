@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from curate.dedup.rules import DedupRules, SemanticRules
 from curate.deid.vault import SecretSource
-from curate.engine import Resources
+from curate.engine.resources import Resources
 from curate.export.rules import SelectRules
 from curate.export.split import SplitRules
 from curate.ingest.rules import IndexRules, OfficialSplits, PictureRules, ReportRules, ReportSource

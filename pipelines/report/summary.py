@@ -17,15 +17,15 @@ import yaml
 from curate.deid.attest import attest, attestation_bytes, text_warnings
 from curate.export.select import cut_of
 from curate.export.split import SPLITS
-from curate.export.texts import carry, proposals
+from curate.export.texts import payloads
 from curate.export.webdataset import read_index, shard_table
 from curate.record import FATE, RECORD, Reason, live
 from curate.report.funnel import fault_lines
 from curate.report.page import DuplicatePair, Histogram, Painting, RunReport, Sample, render_page, report_json
 from curate.report.summaries import StepCost, summaries
 from curate.sources.images.read import encode_jpeg, resize
-from curate.step import Manifest, part_path, read_parts
-from curate.storage import commit_bytes, local_folder, read_table
+from curate.step import Manifest, read_parts
+from curate.storage import commit_bytes, local_folder
 from filters.methods.blip.capfilt import CAPFILT
 from filters.task import train_curve
 from filters.training.curve import final_curves
@@ -33,7 +33,6 @@ from pipelines.build import Pipeline
 from pipelines.report.card import write_card
 from pipelines.report.drawn import funnel, remember_summary, versions
 from pipelines.report.measures import blind_spots, drifts, flattered, keep_rates, measures, reliabilities
-from pipelines.run.pairing import pairing_warnings
 
 SAMPLES = 12  # kept ones shown; dropped ones: this many over all reasons
 PAIRS = 6
@@ -104,7 +103,7 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
         warnings=[
             *recipe.warnings(),
             *faults(pipeline),
-            *(f"pairing: {line}" for line in pairing_warnings(pipeline.pairing)),
+            *(f"pairing: {line}" for line in pipeline.pairing.warnings),
             *warned,
         ],
         attestation=attestation,
@@ -219,17 +218,10 @@ class _Gallery:
     def _read(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         self.chosen |= _rows(self.selection, keys)
         self.fates |= _rows(self.dedup, keys)
-        parts: dict[int, list[str]] = {}
-        for key in keys:
-            parts.setdefault(self.fates[key]["partition"], []).append(key)
-        columns = ["key", "image", "text", "painted_share", *FACTS]
-        folder = self.pipeline.ingest.folder(self.pipeline.run)
-        tables = [read_table(part_path(folder, p), columns, [("key", "in", k)]) for p, k in sorted(parts.items())]
-        rows = {r["key"]: r for t in tables for r in t.to_pylist()}
-        by_part = (proposals(self.pipeline.texts, p, tuple(k)) for p, k in sorted(parts.items()))
-        proposed = {key: row for found in by_part for key, row in found.items()}
-        from_ = {k: self.chosen.get(k, {}).get("text_from") for k in keys}
-        return {k: carry({**row, "text_from": from_[k]}, proposed.get(k)) for k, row in rows.items()}
+        placed = [(key, self.fates[key]["partition"]) for key in keys]
+        text_from = {key: self.chosen.get(key, {}).get("text_from") for key in keys}
+        columns = ("image", "text", "painted_share", *FACTS)
+        return payloads(self.pipeline.ingest.folder(self.pipeline.run), self.pipeline.texts, placed, columns, text_from)
 
     def _sample(self, row: dict[str, Any]) -> Sample:
         chosen, fate = self.chosen.get(row["key"], {}), self.fates[row["key"]]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from curate.engine import Engine
-from curate.errors import DamagedError
+from curate.errors import DamagedError, RunError
 from curate.export.webdataset import check_shards, reset_shards
 from curate.intact import damaged, doubt, forget, parts_with
 from curate.record import Reason
+from curate.sources.pairing.outcome import Pairing
 from curate.sources.scan import forget_dropped, scan
 from curate.step import (
     FINISHED,
@@ -26,7 +27,6 @@ from pipelines.build import ORDER, Pipeline, scan_folder
 from pipelines.recipe.recipe import Recipe
 from pipelines.run.check import save_recipe
 from pipelines.run.listing import walk
-from pipelines.run.pairing import require_pairs
 from pipelines.run.sight import require_sight
 
 _MODELS = ("score", "capfilt")  # whose work is a model's: `curate.step.run_model_step`
@@ -93,11 +93,20 @@ def _each_step(pipeline: Pipeline, engine: Engine, progress: Progress, until: st
             require_sight(pipeline.recipe, pipeline.cards)
         manifests += [execute_step(pipeline, step, engine, progress) for step in pipeline.named(name)]
         if name == "index":
-            require_pairs(pipeline.recipe, pipeline.pairing, manifests[-1])
+            _require_pairs(pipeline.recipe, pipeline.pairing, manifests[-1])
     if until == "export":
         finished = {"steps": [s.folder(pipeline.run).name for s in pipeline.steps()], "continued": pipeline.continued}
         commit_marker(pipeline.run / FINISHED, finished)
     return pipeline, manifests
+
+
+def _require_pairs(recipe: Recipe, pairing: Pairing, index: Manifest) -> None:
+    """RunError where there are images and reports, and none has found the other, and neither was to stay alone."""
+    alone = "keep" in (recipe.pair.unpaired_images, recipe.pair.unpaired_reports)
+    if pairing.is_few and not pairing.paired and not alone:
+        dropped = "  ".join(f"{reason}={n}" for reason, n in sorted(index.dropped.items(), key=lambda d: (-d[1], d[0])))
+        lines = [*pairing.lines, f"index: {index.rows_in:,} in, {index.kept:,} kept  {dropped}"]
+        raise RunError("\n  ".join([f"nothing pairs: {pairing.headline}", *lines]))
 
 
 def execute_step(pipeline: Pipeline, step: Step, engine: Engine, progress: Progress) -> Manifest:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from curate.engine import Engine, Resources
+from curate.engine import Engine
 from curate.engine.local import LocalEngine
+from curate.engine.resources import Resources
 
 _HANGS = 60.0  # seconds after which a picture's process is ended
 

@@ -31,9 +31,9 @@ from curate.sources.sniff import sniff
 from curate.sources.walk import as_text
 from pipelines.recipe.load import validated
 from pipelines.recipe.recipe import Recipe
+from pipelines.survey import require_there
 from pipelines.survey.paths import PathIds, path_ids, split_pattern
 from pipelines.survey.preview import preview
-from pipelines.survey.there import require_there
 
 FILES, ROWS = 20_000, 200  # that are looked at: names of files, rows of a table
 _PICTURES = {

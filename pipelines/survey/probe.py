@@ -23,8 +23,8 @@ from curate.ingest.files import with_column
 from curate.ingest.sealed import NAMES, WORDS
 from curate.memory import remembering
 from curate.record import Reason, live
-from curate.report.render import duration as in_words
-from curate.report.render import size
+from curate.report.words import duration as in_words
+from curate.report.words import size
 from curate.stage import Stage, run_stages
 from pipelines.recipe.recipe import Recipe
 from pipelines.survey.apart import apart

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from curate.engine import Engine, Resources
+from curate.engine import Engine
 from curate.engine.local import LocalEngine
+from curate.engine.resources import Resources
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from curate.deid.vault import SecretSource, write_sealed
-from curate.engine import Engine, Resources, start_engine
+from curate.engine import Engine, start_engine
+from curate.engine.resources import Resources
 from curate.engine.share import read_shares, shared
 from curate.errors import RecipeError, RunError, SourceError
 from curate.ingest.chain import IngestTask, _per_row

@@ -16,7 +16,8 @@ _NODES = """
 import os, sys, time
 import ray
 from ray.cluster_utils import Cluster
-from curate.engine import Resources, start_engine
+from curate.engine import start_engine
+from curate.engine.resources import Resources
 
 def where(item):
     time.sleep(0.5)
@@ -40,7 +41,8 @@ if __name__ == "__main__":
 """
 
 _MEMORY = """
-from curate.engine import CRASH, Crash, Resources, start_engine
+from curate.engine import CRASH, Crash, start_engine
+from curate.engine.resources import Resources
 import time
 
 def hold(item):

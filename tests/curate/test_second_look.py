@@ -14,7 +14,7 @@ from curate.deid.attest import SECOND_LOOK, attest, pixel_warnings
 from curate.ingest.rows import with_second_look
 from curate.ingest.rules import SecondLook
 from curate.record import INDEX
-from curate.report.attestation import render_attestation
+from curate.report.render import render
 
 
 def index(layouts: list[str | None], kind: str = "dicom") -> pa.Table:
@@ -74,8 +74,8 @@ def test_text_in_the_sample_fails_the_attestation_and_names_the_record():
     assert good["verification"]["passed"] and not bad["verification"]["passed"]
     assert bad["verification"]["second_look"]["hits"] == ["key1"]
     assert "key1" in pixel_warnings(bad)[0] and not pixel_warnings(good)
-    assert "key1" in render_attestation(bad) and "Failed" in render_attestation(bad)
-    assert "miss it with a probability of 1.00" in render_attestation(good)
+    assert "key1" in render("attestation.html.j2", a=bad) and "Failed" in render("attestation.html.j2", a=bad)
+    assert "miss it with a probability of 1.00" in render("attestation.html.j2", a=good)
 
 
 def test_it_says_how_likely_a_rare_leak_passes_unseen():

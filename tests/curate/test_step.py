@@ -13,8 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from curate.engine import Engine, Resources, start_engine
+from curate.engine import Engine, start_engine
 from curate.engine.guard import clock_record, guarded, stop_clock
+from curate.engine.resources import Resources
 from curate.engine.share import write_share
 from curate.errors import FunnelError, RecipeError, RunError
 from curate.intact import part_paths, partition_of

@@ -12,8 +12,9 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from curate.engine import Engine, Resources
+from curate.engine import Engine
 from curate.engine.local import LocalEngine
+from curate.engine.resources import Resources
 from pipelines.survey.analyze import analyze
 from tests.inline import curate
 from tests.pipelines.archive import make_archive

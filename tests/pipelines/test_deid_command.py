@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from curate.errors import RecipeError
-from curate.report.attestation import render_attestation
+from curate.report.render import render
 from pipelines.recipe.load import load_release
 from tests.inline import curate
 
@@ -88,7 +88,9 @@ def test_the_page_says_what_the_attestation_says_and_escapes_it() -> None:
         "report_rows": {"": 2}, "actions": {"remove PatientAddress": 4}, "files": [],
         "verification": {"passed": False, "ocr": False, "findings": {"name": 1}},
     }  # fmt: skip
-    page = render_attestation(told)
+    page = render("attestation.html.j2", a=told)
     assert "Failed" in page and "remove PatientAddress" in page and "clean" in page
     assert "<script>" not in page and "<b>" not in page
-    assert "Passed" in render_attestation(told | {"verification": {"passed": True, "ocr": True, "findings": {}}})
+    assert "Passed" in render(
+        "attestation.html.j2", a=told | {"verification": {"passed": True, "ocr": True, "findings": {}}}
+    )

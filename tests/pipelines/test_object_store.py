@@ -16,8 +16,9 @@ import yaml
 pytest.importorskip("s3fs", reason="s3fs is not installed")
 pytest.importorskip("moto.server", reason="moto's server is not installed")
 
-from curate.engine import Resources, start_engine
+from curate.engine import start_engine
 from curate.engine.guard import withheld
+from curate.engine.resources import Resources
 from curate.errors import RecipeError, RunError
 from curate.export.webdataset import read_index
 from curate.lease import Lease

@@ -19,7 +19,6 @@ from pipelines.recipe.load import load_recipe
 from pipelines.recipe.recipe import Recipe
 from pipelines.report.summary import collect
 from pipelines.run.execute import run_pipeline
-from pipelines.run.pairing import pairing_warnings
 from pipelines.survey.preview import preview
 from tests.curate.dicomfiles import gradient, write
 from tests.inline import curate
@@ -93,8 +92,8 @@ def test_ids_of_several_patients_and_of_none_are_told_with_the_field_to_change(
     pipeline, manifests = run_pipeline(recipe, inline_engine, silent, until="index")
     reasons = {"id_of_several_patients": 2, "image_without_report": 1, "report_without_image": 2}
     assert (manifests[-1].rows_in, manifests[-1].kept, manifests[-1].dropped) == (7, 2, reasons)
-    first, *told = pairing_warnings(pipeline.pairing)
-    assert first == "2 of 5 images found a report among 4" and told == pairing_warnings(preview(recipe)[0])[1:]
+    first, *told = pipeline.pairing.warnings
+    assert first == "2 of 5 images found a report among 4" and told == preview(recipe)[0].warnings[1:]
     assert told[0].startswith("accession: 1 of 5 images hold a{4}, 1 of 4 reports hold A{4}, which stands for no id")
     assert told[1].startswith("2 images share an id with another patient's") and "columns.patient" in told[1]
     assert not any("require_same_patient" in line for line in told)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from curate.engine import Engine, Resources
+from curate.engine import Engine
 from curate.engine.local import LocalEngine
+from curate.engine.resources import Resources
 from curate.record import Reason
 from curate.step import read_parts
 from pipelines.recipe.load import load_recipe

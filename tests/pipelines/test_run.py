@@ -27,8 +27,7 @@ from curate.export.webdataset import read_index, shard_table
 from curate.ingest.explain import explain_text, find_text
 from curate.ingest.index import image_key
 from curate.record import Reason, live
-from curate.report.render import size
-from curate.report.words import PAGES, REASONS
+from curate.report.words import PAGES, REASONS, size
 from curate.step import Manifest, load_manifest, read_parts
 from curate.storage import commit_marker
 from pipelines.build import ORDER, Pipeline
@@ -353,7 +352,8 @@ def test_ray_writes_the_same_bytes(
 
 _DIES = """
 from pathlib import Path
-from curate.engine import Resources, start_engine
+from curate.engine import start_engine
+from curate.engine.resources import Resources
 from pipelines.run.execute import run_pipeline
 from pipelines.recipe.load import load_recipe
 

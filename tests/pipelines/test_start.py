@@ -7,14 +7,12 @@ import os
 import pickle
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from curate.engine import Engine
-from curate.step import Deferred, LeavesFiles
-from pipelines import tasks
+from curate.step import Deferred, LeavesFiles, defer
 from pipelines.build import Pipeline
 from pipelines.recipe.load import load_recipe
 from pipelines.report.drawn import CARD, FILES, summary_of
@@ -160,13 +158,13 @@ def test_a_report_is_drawn_again_where_it_is_of_something_else_or_damaged(
 
 
 def test_a_deferred_task_is_sent_without_what_it_makes(secret_file: Path, tmp_path: Path) -> None:
-    task = Deferred(partial(tasks.export, str(tmp_path), str(tmp_path), str(tmp_path / "shards"), None))
+    task = defer("curate.export.webdataset:ExportTask", str(tmp_path), str(tmp_path), str(tmp_path / "shards"))
     sent = pickle.dumps(task)
     with pytest.raises(FileNotFoundError):  # no parts lie there
         task.rows(0)  # made, and asked
-    assert isinstance(task, LeavesFiles) and "_made" in vars(task)
+    assert isinstance(task, LeavesFiles) and "_task" in vars(task)
     assert pickle.dumps(task) == sent and len(sent) < 1000
-    held = Deferred(partial(tasks.evaluation, (("x", "test"),)))
+    held = defer("filters.evaluate.marks:MarksTask", (("x", "test"),))
     assert list(held.beside(0)) == []  # a task that leaves nothing beside its part
 
 
@@ -177,7 +175,7 @@ def test_a_step_is_named_before_its_task_is_made(secret_file: Path, tmp_path: Pa
 
     pipeline = Pipeline(recipe, list_archive(recipe, recipe.secret_source().pseudonymizer(), write=False))
     assert all(step.hash for step in pipeline.steps())
-    assert all(isinstance(step.task, Deferred) and "_made" not in vars(step.task) for step in pipeline.steps())
+    assert all(isinstance(step.task, Deferred) and "_task" not in vars(step.task) for step in pipeline.steps())
 
 
 def test_arrow_does_without_pandas_until_somebody_wants_it() -> None:

@@ -30,6 +30,12 @@ class Pairing:
         """One sentence."""
         return f"{self.paired:,} of {self.images:,} images found a report among {self.reports:,}"
 
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be loud about: ids that lead to nobody, or that few images found a report. The first line says how
+        many did, others why not more."""
+        return [self.headline, *self.lines] if self.lines or self.is_few else []
+
     def table(self) -> pa.Table:
         """As one row, to be sealed beside the index."""
         return pa.table({"pairing": [json.dumps(asdict(self))]})

@@ -26,7 +26,7 @@ from curate.deid.verify.pixels import reads_pixels
 from curate.deid_export.audit import AuditRules, FileAudit, audit_file, summary
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
-from curate.report.attestation import render_audit
+from curate.report.render import render
 from curate.sources.images.read import encode_png
 from curate.sources.walk import walk
 from tests.curate.dicomfiles import dataset, gradient, to_bytes, write
@@ -154,7 +154,7 @@ def test_each_identity_that_was_left_is_found_where_it_is_and_not_told(
     assert any(where.startswith(place) for where in file.places[finding.value]), file.places
     audit = summary([file], AuditRules(pixels=0), 1)
     assert not audit["passed"] and value not in json.dumps(audit["places"]) + json.dumps(audit["with_findings"])
-    assert value not in render_audit({**audit, "product": {}})
+    assert value not in render("audit.html.j2", a={**audit, "product": {}})
 
 
 def test_what_a_file_declares_and_what_was_agreed_is_believed_and_told() -> None:

@@ -118,7 +118,8 @@ from pathlib import Path
 from curate.deid.vault import SecretSource
 from curate.deid_export.job import release
 from curate.deid_export.rules import ReleaseRules
-from curate.engine import Resources, start_engine
+from curate.engine import start_engine
+from curate.engine.resources import Resources
 
 source, target, secret = sys.argv[1:]
 

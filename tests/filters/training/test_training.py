@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
 
-from curate.engine import Resources
+from curate.engine.resources import Resources
 from curate.errors import RecipeError, RunError
 from filters.rules import ModelRules, TrainingRules, check_training_rules
 from filters.towers.model import load_filter
