@@ -89,7 +89,8 @@ def test_a_fault_that_is_no_late_start_is_not_tried_again(monkeypatch: pytest.Mo
 def test_ray_starts_under_a_long_tmpdir_and_leaves_nothing(tmp_path: Path) -> None:
     long = tmp_path / ("d" * 60) / ("e" * 40)
     long.mkdir(parents=True)
-    work = "from curate.engine import start_engine; from curate.engine.resources import Resources; e = start_engine(Resources(kind='ray', workers=1)); "
+    work = "from curate.engine import start_engine; from curate.engine.resources import Resources; "
+    work += "e = start_engine(Resources(kind='ray', workers=1)); "
     work += "print(e._session._folder, list(e.map(abs, [-3]))); e.close()"
     command = [sys.executable, "-c", work]
     done = subprocess.run(command, env={**os.environ, "TMPDIR": str(long)}, capture_output=True, text=True, timeout=200)
