@@ -197,13 +197,14 @@ class Run:
         for name in ("dedup", "semantic", "select"):
             if (later := self.rows(name)) is None:
                 continue
-            table = table.join(later, on="key", how="left", suffix="_later")
+            table = table.join(later, on="key", how="left", suffix="_later", maintain_order="left")
             names = table.collect_schema().names()
             both = [n for n in ("drop_step", "drop_reason", "duplicate_of") if f"{n}_later" in names]
             table = table.with_columns(pl.coalesce(n, f"{n}_later").alias(n) for n in both)
             table = table.drop([n for n in names if n.endswith("_later")])
         if (scores := self.rows("score")) is not None:
-            table = table.join(scores.select(~cs.nested()), on="key", how="left", suffix="_scored")
+            flat = scores.select(~cs.nested())
+            table = table.join(flat, on="key", how="left", suffix="_scored", maintain_order="left")
         if (index := self.rows("index")) is not None:
             early = index.filter(pl.col("drop_reason").is_not_null())
             table = pl.concat([table, early], how="diagonal_relaxed")

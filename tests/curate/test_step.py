@@ -63,6 +63,9 @@ class Numbers:
     def prepare(self, partition: int) -> list[list[int]]:
         return [[partition * ROWS + r for r in range(s, s + 3) if r < ROWS] for s in range(0, ROWS, 3)]
 
+    def batches(self, partition: int) -> int:
+        return len(self.prepare(partition))
+
     def model(self) -> Tripler:
         return Tripler()
 
