@@ -23,8 +23,6 @@ society residency parade circuit gate road-east promenade fields common"""
 # postal codes of the United States
 _STATES = "A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]"
 _STATES += "|W[AIVY]"
-_STATE_WORDS = """ak al ar az ca co ct dc de fl ga hi ia id il in ks ky la ma md me mi mn mo ms mt nc nd ne nh nj nm nv
-ny oh ok or pa pr ri sc sd tn tx ut va vi vt wa wi wv wy"""
 _CITY = (
     r"(?:,?[ ](?:(?:Apt|Apartment|Unit|Suite|Ste|APT|UNIT|SUITE|STE)\.?[ ]?#?|#)[ ]?\w{1,5})?"
     rf"(?:\s*,?\s*(?:[A-Z][\w.'-]+\s?){{1,3}},?\s+(?:{_STATES})\b(?:\s+\d{{5}}(?:-\d{{4}})?)?"
@@ -34,8 +32,6 @@ _STREETS = r"(?:Street|St|Avenue|Ave|Av|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|
 _STREETS += r"|Parkway|Pkwy|Highway|Hwy|Circle|Cir|Square|Sq|Trail|Trl|Close|Crescent|Cres|Mews|Row|Alley|Plaza|STREET"
 _STREETS += r"|AVENUE|AVE|ROAD|RD|LANE|DRIVE|BLVD|BOULEVARD)\b\.?"
 _NO_DOCTOR = r"(?!Dr\b\.? (?!Apt|Apartment|Suite|Ste|Unit)[A-Z])"
-_STREET_WORDS = """street st avenue ave av road rd lane ln drive dr boulevard blvd court ct way place pl terrace ter
-parkway pkwy highway hwy circle cir square sq trail trl close crescent cres mews row alley plaza"""
 # a house's number: "12", "12a", "4/22", "8-1-225", "03, 14/2"
 _HOUSE = r"(?:\d{1,4}[A-Za-z]?,[ ])?\d{1,5}[A-Za-z]?(?:[/-]\d{1,4}[A-Za-z]?){0,3}"
 _END = r"(?!\w|[.,/-]\d)"
@@ -46,15 +42,6 @@ def _either(words: str) -> str:
     return "|".join(sorted(words.split(), key=len, reverse=True))
 
 
-_NUMBERED = "cross|main|block|stage|street|st|avenue|ave|av|lane|road|rd|place|pl|court|ct|terrace|ter|drive|way"
-_COMPASS = r"(?:north|south|east|west|n\.?e|n\.?w|s\.?e|s\.?w|[nsew])\.?"
-# houses that have names, and what such a name is told by elsewhere
-_HOUSES = """cottage cottages farmhouse farm lodge villa villas bungalow manor rectory vicarage barn grange
-towers mansion mansions
-heights apartments apartment residency enclave estate bhavan bhawan niwas nivas nilayam sadan kunj chawl flats
-nagar layout
-colony society"""
-_ONLY_HOUSES = words("cottage farmhouse bungalow rectory vicarage bhavan bhawan niwas nivas nilayam sadan chawl")
 _LANDMARKS = """temple masjid mosque mandir gurdwara church school college market chowk bus post police petrol
 railway bhavan
 bhawan hospital tank circle stand cinema talkies mill park road street lane"""
@@ -121,28 +108,10 @@ def _is_postal(hit: re.Match[str]) -> bool:
     return _TH.fullmatch(last.lower()) is None or (len(area) > 1 and area not in _NO_AREA)
 
 
-def _is_house(hit: re.Match[str]) -> bool:
-    """ "Rose Cottage", no "a farm": each word of its name could be a name, and where letters do not tell, someone is
-    said to live there or a list has it."""
-    named = re.findall(r"[a-z']+", hit["name"].lower())
-    bits = [kind(w.removesuffix("'s")) for w in named]
-    if hit["head"].lower() in _ONLY_HOUSES and _is_at_home(hit):
-        return not any(w & Kind.FUNCTION for w in bits)
-    if not named or any(w & (Kind.FUNCTION | Kind.NOUN) or (w & Kind.CLINICAL and not w & Kind.NAME) for w in bits):
-        return False
-    if all(word.istitle() for word in hit["name"].split()) and hit["head"].istitle():
-        return not all(w & Kind.BY_HAND for w in bits) or _is_at_home(hit)
-    return _is_at_home(hit) and not any(w & Kind.CLINICAL for w in bits)
-
-
 def _is_house_less(hit: re.Match[str]) -> bool:
     """A street's name alone, where letters do not tell: no word that reports are made of."""
     bits = kind(hit["name"].strip().lower())
     return not bits & (Kind.FUNCTION | Kind.CLINICAL | Kind.NOUN | Kind.BY_HAND)
-
-
-def _is_at_home(hit: re.Match[str]) -> bool:
-    return _AT_HOME.search(hit.string, max(0, hit.start() - 9), hit.start()) is not None
 
 
 def _is_region(hit: re.Match[str]) -> bool:
@@ -168,42 +137,12 @@ SURE: tuple[Rule, ...] = (
     ),
     _rule(r"\b(?:Apt|Apartment|Suite|Ste|PO Box|P\.O\. Box|Box)\.?\s?#?\s?\d+\w*" + _CITY, cased=True),
     _rule(r"\b(?:p\.?[ ]?o\.?|rr[ ]?#?\d{1,3},?)[ ]box[ ]#?\d+\b"),
-    _rule(
-        r"\b(?:rr|hc)[ ]?#?\d{1,3},?[ ](?:box|site|comp|unit)[ ]?#?\d{1,4}\b"
-        r"|\brr[ ]?#?\d{1,2},[ ][a-z][\w'-]+[ ](?:line|road|rd)\b"
-    ),
-    # "Blk 123 Sowerby Ave 4 #05-678", "#12-34"
-    _rule(
-        rf"\b(?:blk|block)[ ](\d{{1,4}}[a-z]?,?[ ](?:[a-z][\w'-]*[ ]){{1,3}}?(?:{_either(_WAYS)}|st|drive|dr"
-        rf"|link|walk|close|place)"
-        rf"\b(?:[ ]\d{{1,3}}\b)?)"
-    ),
     _rule(r"(?<![\w#])#\d{2}-\d{2,4}[A-Z]?\b", cased=True),
     # "4412 County Road 12"
     _rule(
         r"(?<![\w.,/-])\d{1,5}[ ](?:(?:county|state|us|old|rural|farm)[ ])?(?:road|rd|highway|hwy|route"
         r"|rte)\.?[ ]\d{1,4}\b"
     ),
-    # "H.No. 12-4/44", "Door no 12/4", "# 12, 4th Cross", "Sector 12"
-    _rule(rf"\b(?:[hdf][.]|(?:door|house|plot|flat|shop|survey)[. ])[ ]?no\b\.?[ :]{{0,2}}#?({_HOUSE})(?!\w)"),
-    # "12, 4th Cross", "591 E 17th St", "1614 8 Ave SW", "7th Cross, 5th Main"
-    _rule(
-        rf"(?<![\w.,/-]){_HOUSE},?[ ](?:{_COMPASS}[ ])?\d{{1,3}}(?:st|nd|rd|th)[ ](?:{_NUMBERED})\b"
-        rf"(?:[ ]{_COMPASS}\b)?"
-    ),
-    _rule(rf"(?<![\w.,/-])\d{{2,5}}[ ]\d{{1,3}}[ ](?:ave|avenue|av|street|st)\.?[ ]{_COMPASS}\b"),
-    _rule(
-        r"(?<![\w.,/-])\d{1,2}(?:st|nd|rd|th)[ ](?:cross|main|block|stage|phase)(?:[ ]road)?,[ ]?(?:\d{1,2}"
-        r"(?:st|nd|rd|th)[ ]"
-        r"(?:cross|main|block|stage|phase)(?:[ ]road)?|(?-i:[A-Z][\w'-]+)(?=[ ](?:layout|nagar|colony"
-        r"|extension|extn)\b))"
-    ),
-    _rule(
-        r"(?<![\w.,/-])\d{1,4}[a-z]?,?[ ]the[ ](?:crescent|avenue|mews|esplanade|boulevard|grove|terrace|close"
-        r"|green|drive|lane|square|paddocks?|street|parade|hill)\b(?![ ](?:of|to)\b)"
-    ),
-    _rule(rf"(?<![\w.,/-]){_HOUSE},?[ ][a-z][. ]{{0,2}}[a-z]\.?[ ](?:road|rd)\b"),
-    _rule(rf"\b(?:[A-Z][\w.'-]+\s?){{1,3}},\s+(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b", cased=True),
     _rule(rf"\b(?!ID)(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b", cased=True),
 )
 STRICT: tuple[Rule, ...] = (
@@ -214,9 +153,6 @@ STRICT: tuple[Rule, ...] = (
         rf"\b(?:NSW|VIC|QLD|TAS|(?:(?<=\bfrom )|(?<=\bin )|(?<=\0 )|(?<=, ))(?:WA|SA|NT|ACT)),?[ ]\d{{4}}{_END}"
         rf"{NO_SIZE}"
     ),
-    _rule(r"(?<![\w.])\d{4}[ ](?:NSW|VIC|QLD|TAS)\b"),
-    # a state in small letters, or one apart from its code: ", il 62704", "IL, 62704"
-    _rule(rf"(?:(?<=, )|(?<=\0 ))(?:{_STATES}),?[ ]\d{{5}}(?:-\d{{4}})?{_END}"),
     _rule(
         rf"(?<![\w.,/-]){_HOUSE},?[ ]+(?P<name>(?:[A-Z][\w'.-]*\s+|\0\s?){{0,3}}"
         rf"(?:[A-Z][\w'.-]*|\0))\s+(?i:{_either(f'{_WAYS} {_WAYS_TOO}')})\b\.?",
@@ -234,26 +170,6 @@ STRICT: tuple[Rule, ...] = (
         rf"(?:{_either(_WAYS_TOO)})\b",
         check=_is_home,
     ),
-    # a letter before the number: "U8/25 Akin St", "E-01, Market Colony"
-    _rule(
-        rf"(?<![\w.,/-])[A-Z]{{1,2}}[-/]?\d{{1,4}}[A-Za-z]?(?:[/-]\d{{1,4}}[A-Za-z]?){{0,2}},?[ ](?P<name>"
-        rf"(?:[a-z][\w'-]*[ ]|\0[ ]?){{1,3}}?)"
-        rf"(?:{_either(f'{_WAYS} {_WAYS_TOO}')})\b",
-        check=lambda hit: _is_street(hit) and _is_place_named(hit),
-        where="codes",
-    ),
-    # what has no way: "11 The Vineyard", "18 Sowerby Straat", "12 rue Sowerby"
-    _rule(r"(?<![\w.,/-])\d{1,3}[a-z]?,?[ ](?-i:The[ ](?P<name>[A-Z][a-z]{3,}))\b(?![ ][a-z])", check=_is_place_named),
-    _rule(
-        rf"(?<![\w.,/-]){_HOUSE},?[ ](?:[a-z][\w'-]*[ ](?:straat|strasse|weg|laan)\b|(?:rue|calle|via|rua"
-        rf"|chemin)[ ](?:(?:de|du|des|la|del)[ ])"
-        r"{0,2}[a-z][\w'-]+)"
-    ),
-    # a house by its name: "Rose Cottage", "Linden Farm"
-    _rule(
-        rf"(?<![\w'.-])(?:the[ ])?(?P<name>(?:(?!the\b)[a-z][\w'-]*[ ]){{1,2}}?)(?P<head>{_either(_HOUSES)})\b",
-        check=_is_house,
-    ),
     # beside what: "opp. Sowerby Temple", "off Ranade Road"
     _rule(
         rf"\b(?:near|opp|opposite|behind|beside|off)\.?[ ](?P<name>(?:(?!the\b|of\b)[a-z][\w'-]*[ ]){{1,2}}?)"
@@ -261,7 +177,6 @@ STRICT: tuple[Rule, ...] = (
         check=_is_place_named,
     ),
     _cued(_REGIONS, r"[a-z][a-z'-]{3,}(?![\w'-])", joint=r"\.?[ :]{1,2}", check=_is_region),
-    _rule(r"\bdublin[ ]\d{1,2}\b"),
     # a street without a number
     _rule(
         rf"(?:(?<=, )|(?<=\bat )|(?<=\bof )|(?<=\bin )|(?<=\bfrom )|(?<=\boff )|(?<=r/o )|(?<=\0 ))"
@@ -272,14 +187,5 @@ STRICT: tuple[Rule, ...] = (
         r"(?<![\w'-])(?!(?:The|A|In|On|At|Off|Main)\b)[A-Z][a-z'-]+ (?:Street|Road|Avenue|Lane|Crescent|Boulevard|Marg"
         r"|Nagar|Colony|Parkway|Highway)\b",
         cased=True,
-    ),
-    _cued(
-        "pin|zip|postcode|post code|postal code|plz|pincode|pin code|zip code|pin no",
-        rf"(?:\d{{3}}[ -]?\d{{2,3}}|\d{{4,6}}){_END}",
-        joint=r"\.?[ ]?[:#=-]?[ ]?",
-    ),
-    # a postal code behind a place or an address that went
-    _rule(
-        r"(?<=\0)(?:(?:,|,? -)?[ ]|-)(\d{4,6}(?:-\d{4})?|\d{3} \d{3})(?=[.;,)]?(?:\s*\n|\s*$)|[.;,)](?!\d))", cased=True
     ),
 )

@@ -36,7 +36,6 @@ _YEARS = (
     r"(?!years?'?[ ](?:worth|of (?:data|experience)))"
     r"(?:y(?:ea)?rs?|y/?o|y\.o\.|y|anos?|jahre?|jahrig\w*|jaehrig\w*|ans)\b"
 )
-_MONTHS = r"(?:m|mths?|mos?|months?)\b"
 _NO_UNIT = (
     r"(?!\w|[.,]\d|/\d|-\d|\s?(?:percent|degrees?|mm|cm|ml|mg|bpm|kg|lb|hu|ms|mgy|weeks?|days?|months?|minutes?|hours?|x\b"
     r"|cc|m/?s|units?|images?|slices?)\b|\s?%)"
@@ -50,7 +49,6 @@ _WHO_IS = (
     "patient is|patient was|pt is|pt was|he is|she is|he was|she was|who is|is now|lady is|man is|woman is|mother is"
     "|father is|husband is|wife is|mother was|father was|oldest is|eldest is"
 )
-_HEADS = "indication|clinical|history|hx|hpi|info|information|details|reason|comment|presentation|pt|patient"
 _SEX = r"(?:[MF]|[Ff]?e?[Mm]ale|FEMALE|MALE|[Ww]?o?[Mm]an)"
 _WHAT_BEHIND = (
     r"w/?|with|c/o|h/o|s/p|p/w|from|mrn|id|fall|fell|falls|to|post|\0|room|rm|bed|smoker|known|hx|who|presents?|and|f/u"
@@ -103,7 +101,6 @@ def _is_of_a_person(hit: re.Match[str]) -> bool:
 _BEHIND: tuple[Rule, ...] = (
     # "94-year-old", "94+ yrs", "91y 3m", "ninety-four years", "94yoF"
     _rule(rf"(?<![\w.]){_OVER}(?:\s?\+)?(?=[\s-]{{0,2}}{_YEARS})"),
-    _rule(rf"(?<![\w.]){_OVER}\s?y(?:ea)?r?s?[ ,]{{0,2}}(?:and[ ])?\d{{1,2}}\s?{_MONTHS}"),
     _rule(rf"\b{_OLD}(?=[\s-]{{0,2}}{_YEARS})"),
     # "92F", "93/F", "101 male"
     _rule(rf"(?<![\w.]){_OVER}(?=\s?[MF]\b(?![-'/]\w))", check=_is_no_fever, cased=True),
@@ -113,7 +110,6 @@ _BEHIND: tuple[Rule, ...] = (
     ),
     # "92f", in small letters, at the head of a clause: elsewhere m is metres
     _rule(rf"{_AT_HEAD}{_OVER}(?=\s?[mf](?:[,;.:)/]|\s(?:{_WHAT_BEHIND})|\0|\n|$))", check=_is_no_fever),
-    _rule(r"(?<![\w.])(?:9\d|1[0-4]\d)[mf](?=\s(?:w/?|with|c/o|h/o|s/p|mrn)\b|[,;)])", check=_is_no_fever, cased=True),
     _rule(r"(?<![\w.])(?:9\d|1[0-4]\d)(?:st|nd|rd|th)(?=[\s-]+(?:birthday|b'?day|year))"),
     _rule(rf"\b{_OLD_TH}(?=[\s-]+(?:birthday|b'?day|year))"),
     # "91f fall", "97, off legs": the first of a text or line
@@ -128,11 +124,6 @@ _BEFORE: tuple[Rule, ...] = (
         r"|at exam)\.?\s)?",
     ),
     _cued("turn|turns|turned|turning", rf"{_ANY}{_NO_UNIT}", joint=r"\s+(?:just\s)?(?:age\s)?"),
-    _cued(
-        "nearly|almost|now|lived to|lived to be|lives to|alive at|died at|dead at|passed away at|still well at|even at",
-        rf"{_ANY}{_NO_UNIT}{_END[:-1]}|\s(?:and|but|of|in|on|today|this|next|he|she|who|with|from)\b)",
-        joint=r"\s+(?:just\s)?(?:age\s)?",
-    ),
     # "patient is 93 today", "Pt is ninety-six."
     _cued(
         f"{_WHO_IS}|will be|is",
@@ -154,15 +145,12 @@ _BEFORE: tuple[Rule, ...] = (
         rf"(?<=\0)(?:'s|[ ]is|[ ]was|[ ]turned|[ ]turns)[ ](?:now[ ]|nearly[ ]|almost[ ]|just[ ]|only[ ])?({_ANY})"
         rf"{_NO_UNIT}(?=[,;)]|\.(?!\d)|[ ](?:and|but|who|with|from|lives|today|now|this|next|comma|period)\b|$|\n)"
     ),
-    # "in her tenth decade"
-    _rule(r"\b(?:tenth|10th|eleventh|11th)[ ]decade\b"),
     # "F 93,", "Male/93", "f-94"
     _rule(
         rf"\b{_SEX}\s?[ /,-]\s?({_OVER})(?=(?:(?<=/..)|(?<=/...))(?![\w]|[.,/-]\d)|\s*(?:[,;:)\n]|\.(?!\d)|$"
         rf"|{_YEARS}))",
         cased=True,
     ),
-    _rule(rf"{_AT_HEAD}[mf][ /,-]?[ ]?({_OVER})(?=[,;:.)]|\s(?:{_WHAT_BEHIND})|\n|$)", where="codes"),
     _rule(rf"{_AT_HEAD}[mf][ /,-]{{1,2}}({_OVER})(?=[,;:)]|\.(?!\d)|\s(?:{_WHAT_BEHIND})|\n|$)"),
     _rule(
         r"\b(?:his|her|their|patient's)\s+(?:(?:very\s+)?(?:early|mid|middle|late)[\s-]+)?"
@@ -179,8 +167,6 @@ _ALONE: tuple[Rule, ...] = (
         rf"{_ANY}(?=\s*(?:[.,;)](?!\d)|\n|$)|\s(?:and|but|who|with|comma|period|years)\b)",
         joint=r"[ ](?:is|was|turned|turns)[ ](?:now[ ]|nearly[ ]|almost[ ])?",
     ),
-    # "indication: 94 with cough"
-    _cued(_HEADS, rf"{_OVER}(?=[,;.]?[ ](?:{_WHAT_BEHIND})\b|,)", joint=r"[ ]?[:-][ ]?"),
     # "hip fx, 93, nwb"
     _rule(r"(?<=[a-z],[ ])(?:9\d|10[0-9])(?=,[ ]?\??[a-z]{2})(?!,[ ](?:and|or)\b)"),
     # "At 94 she is not a candidate"
@@ -196,7 +182,6 @@ _ALONE: tuple[Rule, ...] = (
     _rule(rf"(?<![\w.,/-])({_OVER})\)?(?=[,;]|\.(?!\d)|\s*(?:\n|$))", check=_is_of_a_person, cased=True),
     # someone, and the age: "Rye (Mary), 98."
     _rule(rf"(?<=\0)\)?,?[ ]\(?({_OVER})(?=[,;:)/]|\.(?!\d)|[ ]?(?:years?|yrs?|y)\b|[mf]\b|\n|$)"),
-    _rule(rf"(?<=\0),[ ]({_OLD})(?=[,;:)]|\.|\n|$)"),
     _rule(r"\b(?:super-?)?(?:non?agenarian|cent(?:en|in)arian|nonagenari[oa]|centenari[oa])s?\b"),
 )
 SURE: tuple[Rule, ...] = (*_BEHIND, *_BEFORE, *_ALONE)

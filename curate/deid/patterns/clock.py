@@ -14,7 +14,6 @@ from curate.deid.patterns.prefilter import Rule, cued, rule
 from curate.deid.word_lists import word_sections, words
 
 _rule, _cued = partial(rule, "TIME"), partial(cued, "TIME")
-_I = re.IGNORECASE
 _HOUR = r"(?:[01]\d|2[0-3])"
 _ONCE = rf"(?:{_HOUR}[.:]?[0-5]\d)"
 _TO = r"\s?(?:-|to|and|until|&|,)\s?"
@@ -28,7 +27,6 @@ _END = (
 _ZONES = "[ECMP][SD]T|UTC|GMT|Z|IST|BST|A[CEW][SD]T|NZ[SD]T|SGT|CES?T|PKT|GST|SAST|HKT"
 _HOURS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 _LATE = "thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty(?:[ -](?:one|two|three))?"
-_LATE_WORDS = "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
 _ONES = "one|two|three|four|five|six|seven|eight|nine"
 _MINUTES = (
     rf"(?:(?:oh|zero|o)[ -](?:{_ONES})|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"

@@ -9,7 +9,6 @@ from curate.deid.patterns.around import MEASURED, is_any_before, words_before
 from curate.deid.patterns.prefilter import Rule, cued, rule
 
 _rule, _cued = partial(rule, "PHONE"), partial(cued, "PHONE")
-_I = re.IGNORECASE
 _DOMAINS = "com|org|net|edu|gov|info|io|health|hospital|uk|ca|au|nz|in|ie|za|de|fr|nl|jp|lk|eu|example"
 _PATH = r"(?:/(?:[^\s\0]*[^\s\0.,;:!?)])?)?"
 # Not behind a number of a telephone: what counts and measures.
@@ -21,9 +20,6 @@ _END = r"(?!\w|[.,/-]\d)"
 _NUMBER = rf"\+?\(?\d[\d\s().+/-]{{0,20}}\d(?!\w){_NO_UNIT}"
 _IS_DECIMAL = re.compile(r"\d{1,2}\.\d{1,2}")  # "pH 7.35"
 _DIGIT = "zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine|double|triple"
-_GAPPED = r"\d\)?[\s./-]{1,3}\d{3}"
-_GAPS = " ".join(f"0{end}{one}{other}000" for end in ("", ")") for one in ("", *"./-") for other in ("", *"./-"))
-_AT = r"(?:[ ]?[\[(]at[\])][ ]?|[ ]at[ ])"
 _DOT = r"(?:\.|[ ]?[\[(]dot[\])][ ]?|[ ]dot[ ])"
 _PIECE = r"(?:\.|[ ]?[\[(]dot[\])][ ]?|[ ](?:dot|underscore|dash|hyphen|minus|plus)[ ])"
 

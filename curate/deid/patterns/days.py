@@ -171,9 +171,6 @@ def _is_dotted(hit: re.Match[str]) -> bool:
 
 _GOES_ON = re.compile(r" [a-z]{2,}")
 _BEFORE_TIME = re.compile(r"[ ](?:at[ ]|@[ ]?)?(?:\0|[0-2]?\d[:.]?[0-5]\d)")
-_SPOKEN_DATE = (
-    r"(?i)\b(?:twenty|nineteen)[ -](?:oh|ten|\w+teen|twenty|thirty)|\bthousand\b|\bdated?\b|\bdone on\b|\bscan of\b"
-)
 _CUED_DATE = re.compile(r"\b(?:dated?|done on|study of|scan of)(?:[ ](?:is|was))?[ ]\Z", _I)
 
 
@@ -248,25 +245,11 @@ RULES: tuple[Rule, ...] = (
     _rule(rf"\b(?!may[ -](?:{_ONES})\b){ENGLISH}[ ](?:the[ ])?{SPOKEN}{_SPOKEN_YEAR}\b{_NO_UNIT}"),
     # "the twelfth of march", "twelve march"
     _rule(rf"\b{SPOKEN}[ ](?:of[ ]{ENGLISH}|(?!may\b){ENGLISH})\b{_SPOKEN_YEAR}"),
-    # "march of twenty nineteen", "january two thousand and nine"
-    _rule(
-        rf"\b{ENGLISH}[ ](?:of[ ]|in[ ])?(?:(?:twenty|nineteen)[ -](?:hundred|{_UNDER_100})|two[ ]thousand"
-        rf"(?:[ ](?:and[ ])?(?:{_UNDER_100}|{_ONES}))?)\b{_NO_UNIT}"
-    ),
-    # "the fifth of the third twenty twenty one"
-    _rule(rf"\bthe[ ]({_SPOKEN_TH}[ ]of[ ]the[ ]{_SPOKEN_TH}\b{_SPOKEN_YEAR})(?=\s*(?:[.,;:)\0]|$|\n|{_NO_NOUN}\b))"),
     # "on the fifth": nothing that is the fifth stands behind it
     _rule(
         rf"\b(?:on|for|since|until|till|by|from|before|after)[ ]the[ ]({_SPOKEN_TH})(?=\s*(?:[.,;:)\0]|$|\n"
         rf"|{_NO_NOUN}\b))",
         check=_is_ordinal_day,
-    ),
-    # "on fourteen oh two twenty one"
-    _rule(rf"\b(?:on|dated|from|of|since)[ ]({SPOKEN}[ ](?:oh|zero)[ ](?:{_ONES})[ ](?:{SPOKEN_YEAR}|{_UNDER_100}\b))"),
-    # "on one slash five"
-    _rule(
-        rf"(?:(?<=\bon )|(?<=\bdated )|(?<=\bfrom )|(?<=\bexam )|(?<=\bstudy )|(?<=\bsince )|(?<=\bof ))"
-        rf"{SPOKEN}[ ]slash[ ]{SPOKEN}\b(?:[ ]slash[ ](?:{SPOKEN_YEAR}|{_UNDER_100}))?"
     ),
     # "on the 3rd", "stairs the 17th": nothing that is the third stands behind it
     _rule(
@@ -281,14 +264,6 @@ RULES: tuple[Rule, ...] = (
     ),
     # spoken: "three seven twenty twenty two", behind its cue "dated three seven twenty two"
     _rule(rf"\b{SPOKEN}[ ]{SPOKEN}[ ](?P<year>{SPOKEN_YEAR}|{_UNDER_100}\b){_NO_UNIT}", check=_is_spoken_day),
-    _rule(rf"\b{SPOKEN}[ ]slash[ ]{SPOKEN}[ ]slash[ ](?:{SPOKEN_YEAR}|{_UNDER_100})\b"),
-    # three numbers and blanks: "Date 03 07 22"
-    _cued(
-        "date|dated|dt|lmp|edd|doa|dod|dos|exam date|study date|date of exam|date of study|seen on|done on",
-        r"\d{1,2} \d{1,2} (?:\d{4}|\d\d)(?!\w|[.,/]\d)",
-        joint=r"[.]?[ ]?[:=]?[ ]?",
-    ),
     # "Fri 3rd", "Tues the 14th"
     _rule(rf"\b(?:mon|tues?|wed|thu|thurs?|fri|sat|sun)\b\.?,?[ ](?:the[ ])?{_DAY}{_TH}\b"),
-    _rule(rf"\bthe[ ]({SPOKEN}|{_DAY}(?:{_TH})?)[ ]of[ ](?:this|last|next|the)[ ]month\b"),
 )

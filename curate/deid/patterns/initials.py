@@ -7,7 +7,6 @@ from functools import partial
 
 from curate.deid.patterns.prefilter import Rule, cued, rule
 from curate.deid.word_lists import words
-from curate.deid.words.context_words import POSTS_SHORT
 from curate.deid.words.vocabulary import Kind, kind
 
 _rule, _cued = partial(rule, "NAME"), partial(cued, "NAME")
@@ -25,11 +24,6 @@ _SHORTEST = 4  # letters from which letters in a row are a name that nothing ann
 
 def _is_someone(hit: re.Match[str]) -> bool:
     return hit[0].replace(" ", "").upper() not in _DOTTED
-
-
-def _is_dotted(hit: re.Match[str]) -> bool:
-    """Letters with points in a text without capitals: no Latin of prescriptions."""
-    return hit[0].islower() and _is_someone(hit)
 
 
 def _is_no_small_word(hit: re.Match[str]) -> bool:
@@ -59,17 +53,6 @@ def _is_no_abbreviation(hit: re.Match[str]) -> bool:
     )
 
 
-def _is_one_no_abbreviation(hit: re.Match[str]) -> bool:
-    return hit[0].isupper() and not all(kind(each.lower()) & Kind.KNOWN for each in hit.groups())
-
-
-def _is_in_a_department(hit: re.Match[str]) -> bool:
-    """ "Om (ortho)", but no "ED (resus)"."""
-    return hit[1].lower() not in POSTS_SHORT and (
-        hit[2].lower() in POSTS_SHORT or bool(kind(hit[2].lower()) & Kind.CLINICAL)
-    )
-
-
 def _is_spelled(hit: re.Match[str]) -> bool:
     """Not "m r c p", which are an abbreviation."""
     word = re.sub(r"[^a-z]", "", hit[0].lower())
@@ -87,51 +70,25 @@ _DONE_WEAKLY = """seen|seen by|reviewed by|rv by|reported by|read by|rpt by|per|
 _SPELLED = "spelled|spelt|spelling|spells|that is|that's|surname|first name|last name|name"
 # a letter as it is spelled: "n", "n as in nancy", "double n"
 _ONE_LETTER = r"(?:double[ ])?[a-z](?:\.|[ ](?:as[ ]in|for|like)[ ][a-z]+|(?![\w']))"
-_RADIO = """alpha|alfa|bravo|charlie|delta|echo|foxtrot|golf|hotel|india|juliet|juliett|kilo|lima|mike|november
-|oscar|papa|quebec|romeo
-|sierra|tango|uniform|victor|whiskey|whisky|x-ray|xray|yankee|zulu""".replace("\n", "")
 SURE: tuple[Rule, ...] = ()
 STRICT: tuple[Rule, ...] = (
     _rule(r"(?<![\w.])(?:[A-Z]\.[ -]?){2,4}(?![\w])", check=_is_someone, cased=True),
     _rule(r"(?<![\w/:])[A-Z]{2,4}\s?[/:]\s?[a-z]{2,4}(?=\s*(?:(?m:$)|[\n.;]))", cased=True),
-    _rule(r"(?<![\w.])(?:[a-z]\.){2,4}(?![\w])", check=_is_dotted, cased=True),
     _cued(_DONE_BY, rf"(?:[A-Z]{{2,4}}|{_LETTERS})(?![\w'-]|[ ][A-Z]\b)", joint=r"\s?:?\s", check=_is_no_small_word),
     # "Ms K. agrees"
     _cued("mr|mrs|ms|miss|master|baby of|kum|smt|shri", r"[A-Z](?=\.(?:\s|$)|[,;)])", joint=r"\.?[ ]"),
     _cued(_DONE_WEAKLY, rf"{_LETTERS}(?![\w'-]|[ ][A-Z]\b)", joint=r"[,:]?[ ]", check=_is_no_abbreviation),
-    # who signs last, on a line of its own or behind a full stop
-    _rule(
-        rf"(?:(?<=[.;:,)\0][ ])|(?<=\n)|(?<=-[ ])|(?<=/[ ])|(?<=\[)|(?<=\0[ ])|(?<=\())({_LETTERS})"
-        r"(?=\)?\.?\s*\Z)",
-        check=_is_no_abbreviation,
-        where="end",
-    ),
-    # in brackets behind someone: "[NAME] (KDJ)"
-    _rule(rf"(?<=\0[ ]\()({_LETTERS})(?=\))", check=_is_no_abbreviation),
     # before an age: "RHJ, 24F", "K.D. 5Y F"
     _rule(
         rf"(?:(?<=\n)|(?<!.)|(?<=[.:;\0][ ]))({_LETTERS})(?=,?[ ]\d{{1,3}}(?:/12|/52)?[ ]?-?(?:y|yo|yr|yrs|f|m"
         rf"|mo|male|female|year)\b)",
         check=_is_no_abbreviation,
     ),
-    _rule(
-        r"(?<![\w/:])(?P<one>[A-Z]{2,3})[/:](?P<other>[A-Z]{2,3})(?=\s*\Z)", check=_is_one_no_abbreviation, cased=True
-    ),
-    # two letters that are somebody's, by the department in brackets behind: "INFORMED TO OM (ORTHO)"
-    _rule(
-        r"\b(?:informed|intimated|told|d/w|discussed|called|paged|phoned|notified|seen|read|handed"
-        r"|spoke)(?:[ ]over)?(?:[ ](?:to|with|by))?"
-        r"[ ]([a-z]{2,3})(?=[ ]\(([a-z]{2,12})\))",
-        check=_is_in_a_department,
-    ),
     _cued(
         _SPELLED,
         rf"(?:{_ONE_LETTER})(?:[, -]{{1,2}}(?:and[ ])?(?:{_ONE_LETTER})(?![\w'])){{2,}}",
         joint=r"(?:[ ](?:is|as))?[ :]{1,2}",
     ),
-    # by the alphabet of radio: "delta uniform november"
-    _rule(rf"\b(?:{_RADIO})(?:[ ,-]{{1,2}}(?:{_RADIO})\b){{2,}}"),
-    _cued(_SPELLED.removesuffix("|name"), r"[a-z](?:(?:[ ]|-|,[ ])[a-z]\b){2,}", joint=r"(?:[ ](?:is|as))?[ :]{1,2}"),
     _rule(
         r"(?<![\w'.-])[A-Za-z](?:(?P<joint>[ -])[A-Za-z](?:(?P=joint)[A-Za-z])+)(?![\w'-])",
         check=_is_spelled,

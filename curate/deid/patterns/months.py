@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-MONTH_WORDS = """jan january janvier januar ene enero feb february febrero februar fevr fevrier fev mar march marzo mars
-marz
-maerz apr april abr abril avril avr may mayo mai jun june juni junio juin jul july juli julio juillet juil
-aug august ago
-agosto aout sep sept september septiembre septembre set setiembre oct october octubre octobre okt oktober nov
-november
-noviembre novembre dec december decembre dic diciembre dez dezember"""
 NAMES = (
     "jan(?:uary|vier|uari|uar|eiro)?|ene(?:ro)?|janner|jaenner|genn?(?:aio)?",
     "feb(?:ruary|rero|ruari|ruar|braio|er)?|fevr(?:ier)?|fev(?:ereiro)?",

@@ -151,10 +151,6 @@ SURE: tuple[Rule, ...] = (
         rf"|(?:[A-Z]{{1,4}}[ -]?)?\d{{5,}}{_BEHIND}",
         joint=r"\.?[ ]?[:#=]?[ ]?",
     ),
-    _rule(
-        r"(?<![\w.,/-])\d(?:[\d -]{2,15})\d(?=[ ]?[(,]?[ ]?(?:is|was|as|=|being)?[ ]?(?:the|her|his|their)?[ ]?"
-        r"(?:hospital[ ]|patient[ ])?(?:mrn|medical record|accession|nhs|chi|medicare|aadhaar|uhid|account|claim)\b)"
-    ),
     # "MR25/42218", "GP/103/75", "ref CAS 6059/20"
     _rule(rf"(?<![\w/-])[A-Za-z]{{2,3}}(?:\d{{1,4}}/\d{{4,9}}|/\d{{2,5}}/\d{{2,4}}){_END}", cased=True, where="codes"),
     _cued(
@@ -218,11 +214,4 @@ STRICT: tuple[Rule, ...] = (
         joint=r"(?:[ ]?(?:no|nos|number|numbers|plate|plates|rego|reg|registration)\b\.?){0,2}[ ]?[:#=(]?[ ]?",
         check=_is_plate,
     ),
-    # a number of its own behind someone, or in brackets behind an age
-    _rule(
-        r"(?<=\0)(?:[,;:]|,? \(| \()?[ ]?(\d{2}-\d{2}-\d{2}|\d{3} \d{4}|\d{6}-\d|\d{5,})"
-        rf"{_END}{_NO_UNIT}",
-        cased=True,
-    ),
-    _rule(r"(?<=[,(;])[ ]?(\d{3} \d{4})(?=[,;)]|\.(?!\d))", cased=True),
 )

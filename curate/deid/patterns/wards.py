@@ -73,17 +73,6 @@ def _is_no_measure(hit: re.Match[str]) -> bool:
     return not _MEASURES.search(hit.string, max(0, hit.start() - 12), hit.start())
 
 
-def _is_a_theatre(hit: re.Match[str]) -> bool:
-    """ "In OR 3, prone", not "2 OR 3 cm"."""
-    text = hit.string
-    if text[hit.start() : hit.start() + 2] == "OR" and not text.isupper():
-        return True
-    return text[hit.end() : hit.end() + 1] in tuple(",;:.") and text[hit.start() - 3 : hit.start() - 1].lower() in (
-        "in",
-        "to",
-    )
-
-
 _ITS = (
     rf"(?:\d{{1,4}}(?:[ ]?[A-Z]\b|[A-Z])?|[A-Z]{{1,2}}[ /-]?\d{{1,3}}[A-Z]?)(?:[-/]\d{{1,3}}[A-Z]?)?(?:[ -]"
     rf"(?:{_SIDE}|annexe?|upper|lower)\b)?"
@@ -97,17 +86,7 @@ STRICT: tuple[Rule, ...] = (
         rf"{_ITS}{_NO_SPAN}",
         joint=r"\.?[ ]?(?:(?:no\.?|nr\.?|number|#)[ ]?)?[:#=(-]?[ ]?",
     ),
-    _rule(
-        rf"\b(?:beds|bays|wards|rooms|cots)[ ](?:\d{{1,3}}[A-Z]?(?:, |[ ]?&[ ]?|[ ]and[ ]|/|-))+"
-        rf"(\d{{1,3}}[A-Z]?){_NO_SPAN}"
-    ),
-    # "East 4", "6N-12", "5W14"
-    _rule(
-        rf"(?:(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=\bin )|(?<=\bward )|(?<=, ))(?:north|south|east"
-        rf"|west)[ -]?\d{{1,2}}[A-Z]?{NO_SIZE}"
-    ),
     _rule(r"(?<![\w.,/-])\d{1,2}(?:N|S|E|W|NE|NW|SE|SW)-?\d{1,3}\b(?![./-]\d)", where="codes"),
-    _cued("apt|apartment|flat|suite|ste", r"[A-Z](?=[,;:)]|\.(?!\d)|\s*$|\s*\n)", joint=r"\.?[ ]"),
     _rule(r"(?<=\0)[, ]{1,2}#[ ]?(\d{1,4}[A-Z]?)\b"),
     _cued(
         _PLACES,
@@ -122,59 +101,21 @@ STRICT: tuple[Rule, ...] = (
         rf"#?[A-Z]?\d{{1,3}}[A-Za-z]?{NO_SIZE}(?!-|,?[ ](?:and[ ])?pr\b)",
         joint=r"\.?(?:[ ](?:(?:bed|bay|rm|room|cubicle|pod|chair|trolley)[ ])?|(?<=cu)-)",
     ),
-    _cued("or|icu|ed", r"\d{1,3}[A-Za-z]?\b", joint=r"[ ]?#[ ]?"),
-    _rule(
-        rf"(?:(?<=\bin )|(?<=\bto )|(?<=\bfrom )|(?<=\bfor )|(?<=[.:;(,] )|(?<=[(\n]))or[ ](\d{{1,2}}[A-Z]?){NO_SIZE}",
-        check=_is_a_theatre,
-    ),
     # "Bay C", "ward D bed 4": a letter, and what cannot go on a sentence
     _cued(
         _LETTERED, r"[A-Z](?=[,;:)\0]|\.(?!\d)|\s(?:bed|room|side|\d)|\s*$|\s*\n)", joint=r"(?:[ ](?:no\.?|number))?[ ]"
     ),
-    # a capital without what ends it, where capitals tell
-    _cued("theatre|theater|bay|bed|clinic room", r"(?-i:[B-HJKM-QS-Z])(?=[ ](?:(?-i:[A-Z\d])|on\b|at\b))"),
-    # the number before: "3V ward", "5th floor", "ward" behind "7"
-    _rule(
-        r"(?<![\w.,/-])(?:\d{1,2}[a-z]?|[a-z]{1,2}\d{1,2}[a-z]?)(?=[ ]ward\b(?![ ](?:rounds?|patients?|days?"
-        r"|beds?)\b))"
-    ),
     _rule(rf"(?<![\w.,/-])(?:\d{{1,2}}(?:st|nd|rd|th)[ ](?:floor|flr|fl)|level[ ]\d{{1,2}})(?=,?[ ]{_SIDE}\b)"),
-    # a ward's name: "Kestrel ward", "ward Nightingale", "Willow Suite"
-    _rule(
-        r"(?<![\w'.-])(?:(?-i:[A-Z])[a-z'-]{2,}[ ](?-i:(?=[A-Z])))?(?P<name>[a-z][a-z'-]{2,})(?=[ ]ward\b"
-        r"(?![ ](?:rounds?|patients?|off|and)\b))",
-        check=_is_a_wards_name,
-    ),
-    _cued("ward|wd", r"(?P<name>(?-i:[A-Z][a-z]{3,}|[A-Z]{4,}(?=[,.;:)\n]|$)))(?![\w'-])", check=_is_a_wards_name),
     _rule(
         r"(?<![\w'.-])(?P<name>[a-z][a-z'-]{3,})(?=[ ](?P<head>suite|unit|wing|pavilion|tower)\b)",
         check=_is_a_units_name,
     ),
-    # a ward's code before a bed: "7C bed 12", "4w bed 2", "w4 b12"
-    _rule(
-        r"(?<![\w.,/-])(?:w\d{1,2}[a-z]?[ ,/-]{1,2}b[ ]?\d{1,2}\b"
-        r"|(?:\d{1,2}[a-z]|w\d{1,2}[a-z]?)(?=[ ,/-]{1,2}(?:bed|bd|bay|b|rm|room|cubicle)(?:[ ]no\.?)?[ ]?"
-        r"(?:[a-z]?\d|\0)))",
-        where="codes",
-    ),
-    # a code alone: "W16: chased", "on 4W", behind a bed "[..], 3E"
-    _rule(
-        r"(?:(?<=\bseen )|(?<=\brn )|(?<=\bnurse )|(?<=\bsister )|(?<=\bnotes )|(?<=\bward, )|"
-        r"(?<=\b[bB]ack to )|(?<=\bsent to )|(?<=\bmoved to ))"
-        r"(?![23]D)\d{1,2}[A-EGHNSW](?=[ ]?(?:[,.;:)\0]|$|\n|[ ]\d))"
-        r"|(?<![\w.,/-])(?<!\d )W\d{1,2}[A-Z]?(?=[ ]?(?:[,.;:)\0]|$|\n|[ ]\d))|(?<=\0, )\d{1,2}[A-EGHNSW]"
-        r"(?=[,.;:)]|$|\n)",
-        where="codes",
-    ),
-    _rule(r"(?:(?<=[.,;:] )|(?<=\n)|(?<!.))B(\d{1,2})(?=[,.:;](?:\s|$))", cased=True, where="codes"),
     # spoken: "room four twelve", "ward seven b"
     _cued(
         "room|bed|ward|bay|cubicle|side room|theatre|theater|trolley|cot|bed number|room number",
         rf"{_SPOKEN}(?:[ -]{_SPOKEN}){{0,3}}(?:[ ][a-h]\b)?{NO_SIZE}",
         joint=r"[ ](?:number[ ])?",
     ),
-    # "on 4W"
-    _rule(r"(?:(?<=\bon )|(?<=\bfrom )|(?<=\bunit )|(?<=floor )|(?<=\bto )|(?<=\blevel ))\d{1,2}[NSEW]\b(?! [A-Z]?\d)"),
     # "Ward 7P", "4 West", "5 North"
     _rule(
         r"(?<![\w.,/-])\d{1,2}[a-z]?[ -](?:west|east|north|south|tower|pavilion|main)\b"

@@ -17,7 +17,6 @@ from curate.deid.patterns.prefilter import Rule, find_all, rule
 from curate.deid.text.text_index import TextIndex
 from curate.deid.word_lists import words
 
-_TRIPLE = "0-0- 0-00- 0/0/ 0/00/ 0.0. 0.00."
 _MONTHS = [re.compile(p, re.IGNORECASE) for p in NAMES]
 _MON = rf"(?P<mon>{MONTH})"
 _YEAR = r"(?P<y>(?:1[89]|20)\d\d|'?\d\d)"
