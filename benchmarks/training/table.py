@@ -34,7 +34,7 @@ Line = tuple[str, str, str, bool | None]
 
 def markdown(results: Results) -> str:
     """The promises, then every selection's numbers, as far as there are results."""
-    makers: tuple[Callable[[Results], Iterator[Line]], ...] = (_loader, _steps, _parity, _paid, _gpu)
+    makers: tuple[Callable[[Results], Iterator[Line]], ...] = (_loader, _steps, _parity, _paid)
     promised = [line for make in makers for line in make(results)]
     lines = ["| what | wanted | measured | reached |", "|---|---|---|---|"] if promised else []
     for what, wanted, measured, reached in promised:
@@ -90,18 +90,6 @@ def _paid(results: Results) -> Iterator[Line]:
         shown = "more than were tried" if least is None else f"{least:.0%}"
         reached = (least is not None and least <= _BUDGET) if promised else None
         yield what, f"≤ {_BUDGET:.0%}" if promised else "", shown, reached
-
-
-def _gpu(results: Results) -> Iterator[Line]:
-    for told in results.get("gpu", {}).values():
-        for row in told.get("measured", ()):
-            for source, rate in row["pairs/s"].items():
-                share = row["share of peak"][source]
-                shown = f"{rate:,.0f} pairs/s" + ("" if share is None else f", {share:.0%} of peak")
-                yield f"{row['arch']} on {told['gpu']}, {source}", "", shown, None
-        if not told.get("gpu"):
-            counted = ", ".join(f"{arch} {giga:.0f} GFLOP a pair" for arch, giga in told["GFLOP/pair"].items())
-            yield "training on a GPU", "", f"none here; {counted}", None
 
 
 def _selections(title: str, cells: list[dict[str, Any]], names: dict[str, Name]) -> Iterator[str]:

@@ -27,12 +27,6 @@ def _parity(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     return measure(work)
 
 
-def _gpu(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
-    from benchmarks.training.gpu import DEFAULTS, run
-
-    return run(DEFAULTS, work=work)
-
-
 def _synthetic(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     return synthetic.measure(seed, synthetic.QUICK if quick else synthetic.Size(), work)
 
@@ -46,7 +40,6 @@ PARTS: dict[str, Measure] = {
     "loader": _loader,
     "steps": _steps,
     "parity": _parity,
-    "gpu": _gpu,
     "synthetic": _synthetic,
     "real": _real,
 }
