@@ -31,7 +31,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 demo: $(VENV)/ready
-	test -d $(DEMO)/archive/truth || $(BIN)/curate synth $(DEMO)/archive --studies 1500 --seed 7 --reviewed 0.7
+	test -d $(DEMO)/archive/truth || $(BIN)/curate synth $(DEMO)/archive --studies 1800 --seed 7 --reviewed 0.7
 	test -f $(DEMO)/secret.key || $(BIN)/curate secret $(DEMO)/secret.key
 	$(BIN)/curate run pipelines/recipes/demo.yaml
 	$(BIN)/curate compare pipelines/recipes/demo.yaml

@@ -26,26 +26,14 @@ def auroc(scores: ArrayLike, positives: ArrayLike) -> float:
     return float(roc_auc_score(y, s)) if y.any() and not y.all() else float("nan")
 
 
-def auprc(scores: ArrayLike, positives: ArrayLike) -> float:
-    """Average precision, the area under the precision-recall steps; equal scores are taken in together.
-
-    Arguments and errors as `auroc`; NaN where there is no positive.
-    """
-    from sklearn.metrics import average_precision_score
-
-    s, y = _checked(scores, positives)
-    return float(average_precision_score(y, s)) if y.any() else float("nan")
-
-
 def bootstrap_interval(
     scores: ArrayLike,
     positives: ArrayLike,
     groups: Sequence[str] | None = None,
     n: int = 1000,
     seed: int = 0,
-    level: float = 0.95,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of `auroc` (Efron 1979); whole ``groups`` (patients) are drawn where given.
+    """95 % percentile bootstrap interval of `auroc` (Efron 1979); whole ``groups`` (patients) are drawn where given.
 
     Draws without a value (of one class only) are left out; (nan, nan) where none is left.
     """
@@ -54,7 +42,7 @@ def bootstrap_interval(
     known = np.concatenate(values)[np.isfinite(np.concatenate(values))] if values else np.empty(0)
     if not len(known):
         return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(known, [0.025, 0.975])
     return float(low), float(high)
 
 

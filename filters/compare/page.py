@@ -17,7 +17,7 @@ from filters.compare.outcome import (
     ALL,
     VALIDATION,
     Estimate,
-    Row,
+    Name,
     choose,
     compare_selections,
     efficiency,
@@ -55,10 +55,7 @@ def report(
         raise RecipeError(
             "compare.headline", f"{evaluations[0]} has no {headline[0]}, {headline[1]}", f"one of {available}"
         )
-    tables = [
-        {"exam": e, "task": t, "metric": m, "rows": [_row(r) for r in compare_selections(results, (e, t, m))]}
-        for e, t, m in names
-    ]
+    tables = [{"exam": name[0], "task": name[1], "metric": name[2], "rows": _rows(results, name)} for name in names]
     choice = choose(results, (VALIDATION, *headline), among)
     families = [f for f in dict.fromkeys(r["family"] for r in results) if f == chosen]
     return {
@@ -77,12 +74,9 @@ def report(
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
-    return {
-        "selection": row.selection,
-        **_numbers(row.estimate),
-        "gain": None if row.gain is None else _numbers(row.gain),
-    }
+def _rows(results: Sequence[Mapping[str, Any]], name: Name) -> list[dict[str, Any]]:
+    rows = compare_selections(results, name)
+    return [{"selection": r.selection, **_numbers(r.estimate), "gain": r.gain and _numbers(r.gain)} for r in rows]
 
 
 def _numbers(interval: Estimate) -> dict[str, Any]:
@@ -110,7 +104,7 @@ def _selections(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return described
 
 
-def _law(results: Sequence[Mapping[str, Any]], name: tuple[str, str, str], selection: str) -> dict[str, Any] | None:
+def _law(results: Sequence[Mapping[str, Any]], name: Name, selection: str) -> dict[str, Any] | None:
     """The law of error (1 - metric) against pairs seen for one selection; None with too few sizes, or for a metric
     without an upper bound."""
     if name[2] == "median_rank":

@@ -17,7 +17,6 @@ from filters.metrics import resampled, weighted_auprc, weighted_auroc
 
 Weights = NDArray[np.float64]
 Measure = Callable[[Weights], Weights]
-LEVEL = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +65,7 @@ def _bounds(resamples: Weights) -> dict[str, float | None]:
     known = resamples[np.isfinite(resamples)]
     if not len(known):
         return {"low": None, "high": None}
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(known, [0.025, 0.975])
     return {"low": number(float(low)), "high": number(float(high))}
 
 

@@ -136,11 +136,8 @@ def _estimate(
     rules: EvaluateRules,
     mask: NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
-    flat = {(task, name): m for task, metrics in tasks.items() for name, m in metrics.items()}
-    values = estimates(
-        {f"{t}\0{n}": m for (t, n), m in flat.items()}, encoded.data.groups, rules.draws, rules.seed, mask
-    )
-    return {t: {n: values[f"{t}\0{n}"] for n in tasks[t]} for t in tasks}
+    groups = encoded.data.groups
+    return {task: estimates(metrics, groups, rules.draws, rules.seed, mask) for task, metrics in tasks.items()}
 
 
 def _describe(encoded: Encoded, n_read: int) -> dict[str, Any]:

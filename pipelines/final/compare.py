@@ -65,7 +65,7 @@ def _compare(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[str
     cost = sum(s for name, s in spent.items() if name.startswith("train-") or name == "score")
     found = report(
         [read_experiment(c) for c in runs],
-        _evaluation_names(runs),
+        [evaluation.name for evaluation in runs[0].evaluations],
         recipe.compare.headline,
         cost,
         recipe.name,
@@ -107,10 +107,6 @@ def compare_folder(pipeline: Pipeline) -> Path:
     recipe = pipeline.recipe
     settings = recipe.compare.model_dump_json() + recipe.train.model_dump_json() + repr(recipe.compare.rules())
     return pipeline.run / "compare" / digest(settings, pipeline.select.hash, pool_pipeline(pipeline).export.hash)[:12]
-
-
-def _evaluation_names(runs: list[ExperimentRun]) -> list[str]:
-    return [evaluation.name for evaluation in runs[0].evaluations]
 
 
 def _candidates(runs: list[ExperimentRun]) -> list[str]:

@@ -10,7 +10,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from curate.errors import RunError
 from filters.metrics import (
-    auprc,
     auroc,
     bootstrap_interval,
     weighted_auprc,
@@ -81,8 +80,8 @@ def test_nan_scores_and_unequal_lengths_are_refused():
 
 @given(SCORED)
 def test_average_precision_is_the_sum_over_distinct_scores(rows: list[tuple[int, bool]]):
-    s, y = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
-    got = auprc(s, y)
+    s, y = np.array([float(r[0]) for r in rows]), np.array([r[1] for r in rows])
+    got = weighted_auprc(s, y, np.ones((1, len(rows))))[0]
     if not y.any():
         assert math.isnan(got)
         return
