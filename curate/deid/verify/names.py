@@ -20,13 +20,14 @@ _PARTICLE = "van von vom de der den del della dei di da do dos das du des la le 
 _PARTICLES = rf"(?:(?i:{_PARTICLE.replace(' ', '|')})[ ]){{0,3}}"
 _RUN = re.compile(rf"(?:[A-Z]\.|{_NAME})(?:,?[ \t]{{1,2}}{_PARTICLES}(?:[A-Z]\.|{_NAME})){{0,15}}")
 _BEFORE = re.compile(rf"([^\W\d_]+)(?:\s?([.:=,])[ \t]{{0,4}}\n?[ \t]{{0,4}}|[ \t]{{1,3}}){_PARTICLES}$")
-_AHEAD = 60  # characters that are looked at before a name
+_AHEAD = 40  # characters that are looked at before a name
 
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
+_PARTICLE_WORDS = _set(_PARTICLE)
 _TITLES = _set(
     """
     dr med drs dres dra doctor doctora docteur dokter doktor dott dottssa dottor dottore dottoressa ssa prof profssa
@@ -187,7 +188,7 @@ def _in_run(text: str, start: int, end: int, code: str) -> Iterator[tuple[int, i
         cue = max(before, behind if n >= len(words) - 3 else _NONE)
         if _is_title(low, code) and hit.end() < len(text):
             before, first = _title(word, text[hit.end()], code), True
-        elif code != "en" and before == _SURE and low in _PARTICLE.split():
+        elif code != "en" and before == _SURE and low in _PARTICLE_WORDS:
             continue
         elif code != "en" and low in _KIN:
             before, first = _SURE, True

@@ -89,7 +89,6 @@ class SourceIdentifiers:
     days: dict[tuple[int, ...], set[date]] = field(default_factory=dict)  # by path and tag
     times: set[tuple[int, str]] = field(default_factory=set)
     births: set[date] = field(default_factory=set)
-    raw: dict[bytes, Finding] = field(default_factory=dict)  # bytes that no decoding is sure of
 
 
 def source_identifiers(source: Dataset, spared: re.Pattern[str] | None = None) -> SourceIdentifiers:
