@@ -1,17 +1,15 @@
 """Single rules of the text scrubber switched off: what is left and what is lost more by it, counts alone.
 
-    python -m benchmarks.deid.ablation [--every 1] [--only clock] [--out FILE]
+    python -m benchmarks.deid.ablation [--every 1] [--only clock]
 
-A switch is a `Rule` that finds nothing, a rule without its check, or a predicate (`_is_...`) that always says the same.
-Each is tried on the texts where it acted, of those that may be looked at: the writers' (`train_*.jsonl`) and the dev
-frames. The tagger was fitted to the former and makes good what it has seen, so the figures are told without it, too.
+A rule finds nothing, goes without its check, or a predicate always says the same: tried on the writers' texts and dev
+frames where it acts. The tagger was fitted to the former and makes good what it has seen: so also told without it.
 """
 
 from __future__ import annotations
 
 import argparse
 import inspect
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -27,9 +25,7 @@ from curate.deid.patterns.prefilter import Rule
 from curate.deid.text import tagger
 
 _HERE = Path(__file__).parent
-_NEVER = re.compile(r"(?!)")
 Switch = tuple[Any, str, Any]  # of what, which attribute, is what instead
-HEAD = "texts, left more, less, lost more, less; without the tagger left more, less, lost more, less"
 
 
 def switches() -> dict[str, Switch]:
@@ -41,7 +37,7 @@ def switches() -> dict[str, Switch]:
             for n, one in enumerate(value if isinstance(value, tuple) else (value,)):
                 if isinstance(one, Rule) and one not in rules:
                     rules.add(one)
-                    found[f"{stem}.{name}[{n}] off"] = (one, "pattern", _NEVER)
+                    found[f"{stem}.{name}[{n}] off"] = (one, "pattern", re.compile(r"(?!)"))
                     if one.check is not None:
                         found[f"{stem}.{name}[{n}] unchecked"] = (one, "check", None)
             if inspect.isfunction(value) and value.__module__ == module.__name__ and name.startswith("_is_"):
@@ -68,8 +64,8 @@ def acting(found: dict[str, Switch], texts: Sequence[Text]) -> dict[str, list[in
     did, now = {name: dict[int, None]() for name in found}, [0]
     names, find = {of: name for name, (of, _, _) in found.items() if name.endswith(" off")}, Rule.find
 
-    def watch_find(rule: Rule, glance: Any) -> list[re.Match[str]]:
-        hits = list(find(rule, glance))
+    def watch_find(rule: Rule, index: Any) -> list[re.Match[str]]:
+        hits = list(find(rule, index))
         for hit in hits:
             kept = rule.check is None or rule.check(hit)
             did[names[rule] if kept else names[rule].replace(" off", " unchecked")][now[0]] = None
@@ -80,8 +76,8 @@ def acting(found: dict[str, Switch], texts: Sequence[Text]) -> dict[str, list[in
         did[f"{name} {not answer}"][now[0]] = None
         return answer
 
-    asked = [(n.removesuffix(" False"), of, what) for n, (of, what, _) in found.items() if n.endswith(" False")]
-    watches = [(of, what, partial(watched, name, getattr(of, what))) for name, of, what in asked]
+    predicates = [(n.removesuffix(" False"), *s[:2]) for n, s in found.items() if n.endswith(" False")]
+    watches = [(of, name, partial(watched, n, getattr(of, name))) for n, of, name in predicates]
     with switched((Rule, "find", watch_find), *watches):
         for now[0], text in enumerate(texts):
             frame_score.run([text])
@@ -95,35 +91,30 @@ def score(texts: Sequence[Text]) -> list[tuple[set[Any], Counter[Any]]]:
 
 def more(before: Any, after: Any) -> list[int]:
     """[left more, left less, words lost more, lost less] over the texts."""
-    rows = [(len(b[0] - a[0]), len(a[0] - b[0]), (b[1] - a[1]).total(), (a[1] - b[1]).total())
-            for a, b in zip(before, after, strict=True)]  # fmt: skip
-    return [sum(column) for column in zip(*rows, strict=True)]
+    pairs = [*zip(after, before, strict=True)]
+    left = [sum(len(x[0] - y[0]) for x, y in pairs), sum(len(y[0] - x[0]) for x, y in pairs)]
+    return [*left, sum((x[1] - y[1]).total() for x, y in pairs), sum((y[1] - x[1]).total() for x, y in pairs)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--every", type=int, default=1, help="every n-th text")
     parser.add_argument("--only", default="", help="switches whose names match this pattern")
-    parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     texts = [t for f in sorted(_HERE.glob("train_*.jsonl")) for t in marked.read(f)] + list(frames.render("dev", 1))
     texts, found = texts[:: given.every], switches()
     without: Switch = (tagger, "revised", lambda tokens, masked, *_: (list(masked), []))
-    with_tagger, rows = score(texts), {}
+    with_tagger = score(texts)
     with switched(without):
         alone = score(texts)
-    print(HEAD)
-    for name, which in acting(found, texts).items():
-        if not re.search(given.only, name):
-            continue
+    print("texts, left more, less, lost more, less; without the tagger left more, less, lost more, less")
+    for name, which in ((n, w) for n, w in acting(found, texts).items() if re.search(given.only, n)):
         chosen = [texts[i] for i in which]
         with switched(found[name]):
             first = more([with_tagger[i] for i in which], score(chosen))
             with switched(without):
-                rows[name] = [len(which), *first, *more([alone[i] for i in which], score(chosen))]
-        print(*rows[name], name, sep="\t", flush=True)
-    if given.out is not None:
-        given.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+                second = more([alone[i] for i in which], score(chosen))
+        print(len(which), *first, *second, name, sep="\t", flush=True)
 
 
 if __name__ == "__main__":
