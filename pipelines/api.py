@@ -184,27 +184,29 @@ class Run:
     def _table(self) -> pl.DataFrame:
         """Every key that any step knows, payloads apart."""
         names = [n for n in RECORD.names if n not in (*_HEAVY, "text", "sections")]
-        return self.collected(self.joined(names).drop("partition", strict=False))
+        ordered = self.joined(names).sort("order", nulls_last=True, maintain_order=True)
+        return self.collected(ordered.drop("order", "partition", strict=False))
 
     def joined(self, columns: Sequence[str]) -> pl.LazyFrame:
         """A row each key that any step knows: ``columns`` of RECORD, among them key, drop_step and drop_reason, and all
-        of dedup (``partition``: where its payload lies), semantic, score (without embeddings) and select."""
+        of dedup (``partition``: where its payload lies), semantic, score (without embeddings) and select; ``order``
+        within ingest, null where it never came there: joins keep none."""
         ingested = self.rows("ingest", columns)
         nothing: Any = pl.from_arrow(RECORD.empty_table().select(columns))
         table: pl.LazyFrame = nothing.lazy() if ingested is None else ingested
         dropped = pl.when(pl.col("drop_reason").is_not_null()).then(pl.lit("ingest"))
         table = table.with_columns(pl.col("drop_step").alias("drop_stage"), dropped.alias("drop_step"))
+        table = table.with_row_index("order")
         for name in ("dedup", "semantic", "select"):
             if (later := self.rows(name)) is None:
                 continue
-            table = table.join(later, on="key", how="left", suffix="_later", maintain_order="left")
+            table = table.join(later, on="key", how="left", suffix="_later")
             names = table.collect_schema().names()
             both = [n for n in ("drop_step", "drop_reason", "duplicate_of") if f"{n}_later" in names]
             table = table.with_columns(pl.coalesce(n, f"{n}_later").alias(n) for n in both)
             table = table.drop([n for n in names if n.endswith("_later")])
         if (scores := self.rows("score")) is not None:
-            flat = scores.select(~cs.nested())
-            table = table.join(flat, on="key", how="left", suffix="_scored", maintain_order="left")
+            table = table.join(scores.select(~cs.nested()), on="key", how="left", suffix="_scored")
         if (index := self.rows("index")) is not None:
             early = index.filter(pl.col("drop_reason").is_not_null())
             table = pl.concat([table, early], how="diagonal_relaxed")
