@@ -17,6 +17,7 @@ ROOMS = (
     "curate/deid/patterns/**/*.py",
     "curate/deid/pixels/**/*.py",
     "curate/deid/replace/**/*.py",
+    "curate/deid/text/**/*.py",
     "curate/deid/verify/**/*.py",
     "curate/deid/words/**/*.py",
     "curate/deid_export/**/*.py",

@@ -128,7 +128,7 @@ def read(text: str, masked: Sequence[Found], labels: Sequence[str], likely: Mapp
     names = {word for name in named for word in _LONG_WORD.findall(name)}
     by = [_PLACED[f"{source_of(one.by)}: {_label_of(one)}"] for one in masked]
     small = set() if cases else set(_SMALL.findall(text))
-    at, begun, reached, last, line = -1, -1, 0, 0, 3
+    at, opens, reached, last, line = -1, -1, 0, 0, 3
     for hit in _TOKEN.finditer(text):
         start, end = hit.span()
         form, gap = hit[0], start - last
@@ -136,8 +136,8 @@ def read(text: str, masked: Sequence[Found], labels: Sequence[str], likely: Mapp
         last, line = end, 0
         while start >= reached:
             at += 1
-            begun, reached = masked[at][:2] if at < len(masked) else _BEYOND
-        mask = at if begun <= start else -1
+            opens, reached = masked[at][:2] if at < len(masked) else _BEYOND
+        mask = at if opens <= start else -1
         if mask >= 0:
             placed = (*placed, by[mask])
         if form[0].isalpha():
@@ -181,8 +181,8 @@ def weights() -> dict[str, NDArray[np.float32]]:
 
 def version() -> int:
     """Another for other features: numbers fitted to some belong to no others."""
-    said = "\n".join((*FIXED, *PLACE, *LABELS, str((WORDS, AFFIXES, EMBEDDED, HIDDEN, DILATIONS))))
-    return zlib.crc32(said.encode()) % 2**24  # whole in float32
+    joined = "\n".join((*FIXED, *PLACE, *LABELS, str((WORDS, AFFIXES, EMBEDDED, HIDDEN, DILATIONS))))
+    return zlib.crc32(joined.encode()) % 2**24  # whole in float32
 
 
 def limits(scale: float = 1.0, *, shifted: bool = False) -> dict[str, NDArray[np.float32]]:
@@ -321,16 +321,16 @@ def revised(
     for i in map(int, np.flatnonzero(own)):
         own[i] = _may_go(tokens, i, LABELS[which[i]])
     labels = np.where(free, which, np.array([*(_LABEL.get(_label_of(one), 0) for one in masked), 0])[masks])
-    goes = own | ~(free | back)
-    _grow(tokens, chances, free, goes, labels, limits)
-    beside = np.pad(goes, 1)
-    for i in map(int, np.flatnonzero(goes & free & ~beside[:-2] & ~beside[2:] & (labels == _PLACE))):
-        goes[i] = not _is_of_medicine(tokens.forms[i])  # alone it is no place
-    for i in map(int, np.flatnonzero(goes & free)):
+    removed = own | ~(free | back)
+    _grow(tokens, chances, free, removed, labels, limits)
+    beside = np.pad(removed, 1)
+    for i in map(int, np.flatnonzero(removed & free & ~beside[:-2] & ~beside[2:] & (labels == _PLACE))):
+        removed[i] = not _is_of_medicine(tokens.forms[i])  # alone it is no place
+    for i in map(int, np.flatnonzero(removed & free)):
         for k in _glued_numbers(tokens, i):
-            if free[k] and not goes[k] and _may_go(tokens, k, LABELS[labels[i]]):
-                goes[k], labels[k] = True, labels[i]  # "18.20" goes whole
-    spans += _own_spans(tokens, goes & free, labels)
+            if free[k] and not removed[k] and _may_go(tokens, k, LABELS[labels[i]]):
+                removed[k], labels[k] = True, labels[i]  # "18.20" goes whole
+    spans += _own_spans(tokens, removed & free, labels)
     words = [i for i in map(int, np.flatnonzero(back)) if tokens.forms[i][0].isalnum()]
     return sorted(spans, key=lambda one: (one.start, -one.end)), words
 
@@ -339,30 +339,32 @@ def _grow(
     tokens: Tokens,
     chances: NDArray[np.float32],
     free: NDArray[np.bool_],
-    goes: NDArray[np.bool_],
+    removed: NDArray[np.bool_],
     labels: NDArray[np.int64],
     limits: Mapping[str, NDArray[np.float32]],
 ) -> None:
     """Along with what goes goes what stands beside it and may be of the same; with a place what places are named by
-    ("Oakmont Middle School", "Kerrville, TX"). ``goes`` and ``labels`` take it in."""
+    ("Oakmont Middle School", "Kerrville, TX"). ``removed`` and ``labels`` take it in."""
     anyone, chance, count = 1 - chances[:, 0], chances[:, _PLACE], len(tokens.forms)
     a_place, part = map(float, limits["site"])
-    site = goes & ((labels == _PLACE) | (~free & (chance >= a_place)))
+    site = removed & ((labels == _PLACE) | (~free & (chance >= a_place)))
     level = not any(form.istitle() and len(form) > 1 for form in tokens.forms)
     for step in (1, -1):
-        for last in map(int, np.flatnonzero(goes)[::step]):
+        for last in map(int, np.flatnonzero(removed)[::step]):
             word, i = tokens.forms[last], last + step
-            while 0 <= i < count and free[i] and not goes[i]:
+            while 0 <= i < count and free[i] and not removed[i]:
                 along = anyone[i] >= limits["inside"][0] and labels[i] == labels[last]
                 along = along and _may_go(tokens, i, LABELS[labels[i]], signs=True)
                 if not along and site[last]:
                     beside, i = i, _behind_joints(tokens, i, step)
                     named = len(word) > 2 and not word.isdecimal() and (i == beside or chance[i] >= part)
-                    along = free[i] and not goes[i] and _is_part(tokens, i, chance[i] >= part, level=level, named=named)
+                    along = (
+                        free[i] and not removed[i] and _is_part(tokens, i, chance[i] >= part, level=level, named=named)
+                    )
                     labels[i] = _PLACE if along else labels[i]
                 if not along:
                     break
-                goes[i], site[i] = True, labels[i] == _PLACE
+                removed[i], site[i] = True, labels[i] == _PLACE
                 last, word, i = i, tokens.forms[i] if tokens.forms[i][0].isalnum() else word, i + step
 
 
@@ -465,9 +467,9 @@ def reasons(tokens: Tokens, i: int, label: str, most: int = 4) -> str:
         without[number, at + away] -= vector
     chance = probabilities(without)[:, at, which]
     fall = chance[-1] - chance[:-1]
-    told = [says[n] for n in np.argsort(-fall)[:most] if fall[n] > 0]
-    said = ", ".join(f"{away:+d} {name}" if away else name for away, name, _ in told)
-    return f"{chance[-1]:.2f} likely {label or 'nobody'}: {said}"
+    shown = [says[n] for n in np.argsort(-fall)[:most] if fall[n] > 0]
+    joined = ", ".join(f"{away:+d} {name}" if away else name for away, name, _ in shown)
+    return f"{chance[-1]:.2f} likely {label or 'nobody'}: {joined}"
 
 
 def _row_name(row: int) -> str:
