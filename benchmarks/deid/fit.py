@@ -1,13 +1,15 @@
 """Fits both networks of the text rules and writes them: one command, the same bytes each time.
 
-    python -m benchmarks.deid.fit [--cross]        # about ... CPU-minutes; --cross: judge alone, write nothing
+    python -m benchmarks.deid.fit [--cross]        # eight CPU-minutes; --cross: judge alone, write nothing
 
 Texts with marked identifiers (`tagger_texts`) and sentences of our own making (`made_sentences`) give the decision per
-word, then the tagger. `FOLDS` are left out in turn: what the tagger is fitted to are chances of a decision that has not
-seen the text's writer, and its limits are chosen on texts whose writers neither network has seen. What is written is
-fitted to all. Seeds are fixed and one thread adds up, so the same machine writes the same bytes; another kind of CPU
-may add in another order and differ in last bits. The texts, the word lists, the rules in front (`first_look`) and
-faker's lists of names (MIT; the version of constraints.txt) are what it hangs on.
+word, then the tagger, which is fitted to texts as a decision reads them that has not seen their writer: each of
+`FOLDS` is left out once. What is written is fitted to all, with the limits that `fit_tagger.LIMITS` declares; --cross
+says of every fold what is left and lost by networks that have not seen it, and which limits would cost least. The
+files that are shipped are of the fit before this command (DECISIONS, 2026-11-29). Seeds are fixed and one thread adds
+up, so the same machine writes the same bytes; another kind of CPU may add in another order and differ in last bits.
+The texts, the word lists, the rules in front (`first_look`) and faker's lists of names (MIT; the version of
+constraints.txt) are what it hangs on.
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from benchmarks.deid import fit_tagger, fit_words
-from benchmarks.deid.fit_tagger import Example, Held, example, shares, total
+from benchmarks.deid.fit_tagger import LIMITS, Example, Held, example, shares, total
 from benchmarks.deid.made_sentences import Maker, load_names
-from benchmarks.deid.tagger_texts import FOLDS, FRESH, WRITERS, Drawer, Marked, forms, framed, sentences, written
+from benchmarks.deid.tagger_texts import FOLDS, FRESH, LATER, WRITERS, Drawer, Marked, forms, framed, sentences, written
 from curate.deid.text import features, tagger
 from curate.deid.words import vocabulary
 
@@ -42,7 +44,8 @@ def fit_words_blind() -> list[fit_words.Numbers]:
     fit_words.use({"letters": letters})
     sentences = fit_words.collected(fit_words.of_sentences(maker, SENTENCES))
     drawer = Drawer(maker, random.Random(5))
-    own = {name: fit_words.collected(fit_words.of_marked(drawer.of(name, TIMES_WORDS))) for name in (*WRITERS, FRESH)}
+    names = [name for name in (*WRITERS, FRESH) if name not in LATER]
+    own = {name: fit_words.collected(fit_words.of_marked(drawer.of(name, TIMES_WORDS))) for name in names}
     found = []
     for left_out in [*FOLDS, ()]:
         some = [rows for name, rows in own.items() if name not in left_out]
@@ -51,14 +54,13 @@ def fit_words_blind() -> list[fit_words.Numbers]:
 
 
 def judged(texts: Sequence[Marked]) -> list[Example]:
-    """As written, and every third in capitals and another third in small letters instead."""
-    return [
-        example(
-            Marked(one.key, [(k, "".join(c if len(change(c)) != 1 else change(c) for c in t)) for k, t in one.pieces])
-        )
-        for number, one in enumerate(texts)
-        for change in ((str, str.upper, str.lower)[number % 3],)
-    ]
+    """As written, and every third in capitals and another third in small letters as well."""
+    found = []
+    for number, one in enumerate(texts):
+        for change in ((str,), (str, str.upper), (str, str.lower))[number % 3]:
+            pieces = [(k, "".join(change(c) if len(change(c)) == 1 else c for c in t)) for k, t in one.pieces]
+            found.append(example(Marked(one.key, pieces)))
+    return found
 
 
 def told(held: Sequence[Held], limits: fit_tagger.Numbers | None) -> str:
@@ -75,32 +77,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fit(cross=given.cross)
 
 
-def fit(*, cross: bool) -> None:
-    *blind, words = fit_words_blind()
+def read(blind: Sequence[fit_words.Numbers]) -> list[list[Example]]:
+    """Of each of `FOLDS` its texts drawn anew, by the decision that was fitted without them; last those that are in no
+    fold, by the decision that was fitted to all."""
     maker = Maker(load_names(), 20261129)
     drawer = Drawer(maker, random.Random(5))
-    more = [*framed("dev", 3, 5), *sentences(maker, 1200), *([*forms("dev"), *forms("families")] * 2)]
-    fit_words.use(words)
-    everywhere = [example(drawer.drawn(one)) for one in more]
-    own, unseen = list[list[Example]](), list[list[Example]]()
-    for fold, numbers in zip(FOLDS, blind, strict=True):
+    found = list[list[Example]]()
+    for fold, numbers in zip(FOLDS, blind[:-1], strict=True):
         fit_words.use(numbers)
-        own.append([example(one) for name in fold for one in drawer.of(name, TIMES_TAGGER)])
-        unseen.append(judged([one for name in fold if name != FRESH for one in written(name)]))
-    held = list[list[Held]]()
-    for number, texts in enumerate(unseen):
-        others = [one for at, some in enumerate(own) if at != number for one in some]
-        fitted = fit_tagger.fit([*others, *everywhere])
-        held.append([Held.of(one, fitted) for one in texts])
-    everyone = [one for some in held for one in some]
-    limits = fit_tagger.choose(everyone[::2])
-    for name, some in [*zip(map("".join, FOLDS), held, strict=True), ("all", everyone)]:
-        print(f"{name}: rules alone: {told(some, None)}\n  with tagger: {told(some, limits)}", flush=True)
-    print({k: [round(float(x), 3) for x in v] for k, v in limits.items()})
+        found.append([example(one) for name in fold for one in drawer.of(name, TIMES_TAGGER)])
+    fit_words.use(blind[-1])
+    more = [*framed("dev", 3, 5), *sentences(maker, 1200), *([*forms("dev"), *forms("families")] * 2)]
+    return [*found, [example(drawer.drawn(one)) for one in more]]
+
+
+def held_out(left_out: int, blind: Sequence[fit_words.Numbers], drawn: Sequence[Sequence[Example]]) -> list[Held]:
+    """The texts of one of `FOLDS`, read by networks that were fitted without them."""
+    fitted = fit_tagger.fit([one for at, some in enumerate(drawn) if at != left_out for one in some])
+    fit_words.use(blind[left_out])
+    return [Held.of(one, fitted) for one in judged([t for n in FOLDS[left_out] if n != FRESH for t in written(n)])]
+
+
+def fit(*, cross: bool) -> None:
+    blind = fit_words_blind()
+    drawn = read(blind)
+    for left_out in range(len(FOLDS)) if cross else ():
+        held = held_out(left_out, blind, drawn)
+        print(
+            "".join(FOLDS[left_out]),
+            f"rules alone: {told(held, None)}\n  with tagger: {told(held, LIMITS)}",
+            flush=True,
+        )
+        chosen = fit_tagger.choose(held[::4])
+        print("  least cost at", {k: [round(float(x), 3) for x in v] for k, v in chosen.items()}, flush=True)
     if not cross:
-        fitted = fit_tagger.fit([*(one for some in own for one in some), *everywhere])
-        np.savez_compressed(DATA / "words.npz", **words, features=np.array(features.version(), np.int32))
-        np.savez_compressed(DATA / "tagger.npz", **fitted, **limits, version=np.array(tagger.version(), np.int32))
+        fitted = fit_tagger.fit([one for some in drawn for one in some])
+        np.savez_compressed(DATA / "words.npz", **blind[-1], features=np.array(features.version(), np.int32))
+        np.savez_compressed(DATA / "tagger.npz", **fitted, **LIMITS, version=np.array(tagger.version(), np.int32))
     print(f"{time.process_time():.0f} CPU-s")
 
 

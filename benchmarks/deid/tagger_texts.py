@@ -60,6 +60,7 @@ class Marked:
 
 
 WRITERS = "abcdefghijklmno"
+LATER = "no"  # whose texts the decision per word is not fitted to, so that the tagger reads them as any others
 SITES = 0.4  # of named places, how many become quite another
 FRESH = "fresh"  # frames, filled
 FOLDS = (("i", "j", "k", "l"), ("b", "e", "h", "n", FRESH), ("a", "c", "d", "f", "g", "m", "o"))  # left out together

@@ -67,8 +67,8 @@ def test_a_fit_writes_the_same_bytes_again_and_its_limits_cost_no_more_than_wher
     numbers = {name: value.astype(np.float32) for name, value in one.items()}
     held = [fit_tagger.Held.of(each, numbers) for each in some]
     limits = fit_tagger.choose(held)
-    assert fit_tagger.cost(fit_tagger.total(held, limits)) <= fit_tagger.cost(fit_tagger.total(held, fit_tagger.START))
+    assert fit_tagger.cost(fit_tagger.total(held, limits)) <= fit_tagger.cost(fit_tagger.total(held, fit_tagger.LIMITS))
     assert {name: len(value) for name, value in limits.items()} == {
-        name: len(value) for name, value in fit_tagger.START.items()
+        name: len(value) for name, value in fit_tagger.LIMITS.items()
     }
     assert len(limits["begin"]) == len(tagger.LABELS)
