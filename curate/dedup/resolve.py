@@ -124,9 +124,14 @@ def _decided(best: pa.Table, parent: Rows, reason: npt.NDArray[np.int8]) -> pa.T
 
 def _best_first(table: pa.Table, keep: str) -> pa.Table:
     """The `ranked` rows, from the best to the worst: from here on a lower row is the better one."""
+    return table.take(pa.array(_best_order(table, keep)))
+
+
+def _best_order(table: pa.Table, keep: str) -> Rows:
     by = [("length", "descending"), ("pixels", "descending")] if keep == "best" else []
     order = [("held_out", "ascending"), *by, ("key", "ascending")]
-    return table.take(pc.sort_indices(table.select([name for name, _ in order]), sort_keys=order))
+    found = pc.sort_indices(table.select([name for name, _ in order]), sort_keys=order)
+    return np.asarray(found.to_numpy(), dtype=np.int64)
 
 
 def _released(table: pa.Table) -> npt.NDArray[np.bool_]:
@@ -275,7 +280,10 @@ class _Documents:
     signatures: npt.NDArray[np.uint32]
 
 
-def _documents(table: pa.Table) -> _Documents:
+def _documents(table: pa.Table, order: Rows) -> _Documents:
+    """Those of ``table``, taken in ``order``: of what is long, only each document's best row."""
+    long = table.select(["text", "minhash"])
+    table = table.drop(["text", "minhash"]).take(pa.array(order))
     studies, texts = _ids(table["study"], unknown_alone=True), _ids(table["text_hash"])
     rows = np.flatnonzero(has_text(table))
     _, first, place = np.unique(np.stack([studies[rows], texts[rows]]), axis=1, return_index=True, return_inverse=True)
@@ -283,8 +291,8 @@ def _documents(table: pa.Table) -> _Documents:
     of_row = np.full(table.num_rows, -1, dtype=np.int64)
     of_row[rows] = np.argsort(by_rank, kind="stable")[place.ravel()]
     best = rows[first[by_rank]]
-    some = table.select(["text", "minhash"]).take(pa.array(best))
-    packed = _packed(some["minhash"]).view("<u4").astype(np.uint32)
+    long = long.take(pa.array(order[best]))
+    packed = _packed(long["minhash"]).view("<u4")
     return _Documents(
         of_row=of_row,
         first=best,
@@ -292,7 +300,7 @@ def _documents(table: pa.Table) -> _Documents:
         patient=_ids(table["patient"], unknown_alone=True)[best],
         text_id=texts[best],
         released=_released(table)[best],
-        texts=_Texts(some["text"]),
+        texts=_Texts(long["text"]),
         signatures=packed.reshape(len(best), MINHASH_SIZE),
     )
 
@@ -308,8 +316,9 @@ def same_texts(table: pa.Table, rules: DedupRules) -> pa.Table:
     document that stays."""
     if rules.text_exact == "off" and rules.text_near == "off":
         return DECIDED.empty_table()
-    best = _best_first(table, rules.keep)
-    docs = _documents(best)
+    order = _best_order(table, rules.keep)
+    docs = _documents(table, order)
+    best = table.select(["key"]).take(pa.array(order))
     document, link = _document_links(docs, rules)
     parent, reason = np.arange(best.num_rows), np.zeros(best.num_rows, dtype=np.int8)
     rows = np.flatnonzero(docs.of_row >= 0)

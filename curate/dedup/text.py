@@ -34,6 +34,7 @@ _PERMUTATIONS = MINHASH_SIZE - GUARD_SIZE
 _RECALL = 0.999  # what the bands must promise at the threshold
 _NEIGHBOURS = 64  # of a crowded bucket, each row meets so many others
 _LEADERS = 8  # of a hot one
+_READ = 1 << 14  # texts whose words are held, 8 kB each
 
 
 def _words(text: str) -> frozenset[str]:
@@ -127,7 +128,7 @@ class _Words:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
-        self.of = lru_cache(maxsize=1 << 16)(self._read)
+        self.of = lru_cache(maxsize=_READ)(self._read)
 
     def _read(self, row: int) -> tuple[tuple[str, ...], frozenset[str]]:
         words = tuple(normalise(self.texts[row]).split())
@@ -223,11 +224,13 @@ def near_text_pairs(
     single[same[:, 1]] = False
     rows = np.flatnonzero(single)
     words, where = _Words(texts), None if group is None else group[rows]
-    bands = _bands(signatures[rows], jaccard, where)
+    bands = _bands(signatures, rows, jaccard, where)
 
     def confirm(left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         both = rows[np.stack([left, right], axis=1)]
-        return words.near(both, jaccard)
+        out = _agree(signatures, both, jaccard)
+        out[out] = words.near(both[out], jaccard)
+        return out
 
     links, free = [same], np.ones(len(rows), dtype=bool)
     for key in bands:
@@ -239,6 +242,20 @@ def near_text_pairs(
     found = found[confirm(found[:, 0], found[:, 1])]
     found = np.concatenate([*links, rows[found]])
     return found[np.lexsort((found[:, 1], found[:, 0]))]
+
+
+_PIECE = 1 << 14  # pairs whose minima are compared at once
+
+
+def _agree(signatures: npt.NDArray[np.uint32], pairs: Pairs, jaccard: float) -> npt.NDArray[np.bool_]:
+    """bool[m]: whether so many of the 60 minima agree that the similarity may be ``jaccard``, within five standard
+    errors. Of a hundred thousand texts, chance proposes more pairs than there are duplicates."""
+    floor = jaccard - 5 * (jaccard * (1 - jaccard) / _PERMUTATIONS) ** 0.5
+    out = np.zeros(len(pairs), dtype=np.bool_)
+    for at in range(0, len(pairs), _PIECE):
+        left, right = signatures[pairs[at : at + _PIECE].T, GUARD_SIZE:]
+        out[at : at + _PIECE] = (left == right).mean(axis=1) >= floor
+    return out
 
 
 def _ids(texts: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -255,18 +272,21 @@ def rows_per_band(jaccard: float) -> int:
 
 
 def _bands(
-    signatures: npt.NDArray[np.uint32], jaccard: float, group: npt.NDArray[np.int64] | None
+    signatures: npt.NDArray[np.uint32],
+    rows: npt.NDArray[np.int64],
+    jaccard: float,
+    group: npt.NDArray[np.int64] | None,
 ) -> list[npt.NDArray[np.uint64]]:
-    """uint64[n] a band: equal where guard, group and the band are; two that are not are told apart by 64 bits."""
-    base = np.zeros(len(signatures), dtype=np.uint64) if group is None else group.astype(np.uint64)
+    """uint64[n] a band, of ``rows`` alone: equal where guard, group and the band are, but for a chance of 64 bits."""
+    base = np.zeros(len(rows), dtype=np.uint64) if group is None else group.astype(np.uint64)
     for k in range(GUARD_SIZE):
-        base = mix(base, signatures[:, k])
+        base = mix(base, signatures[rows, k])
     width = rows_per_band(jaccard)
     keys = []
     for band in range(GUARD_SIZE, MINHASH_SIZE, width):
         key = base
         for k in range(band, band + width):
-            key = mix(key, signatures[:, k])
+            key = mix(key, signatures[rows, k])
         keys.append(key)
     return keys
 
