@@ -21,7 +21,7 @@ from filters.registry import CleanRules
 from filters.rules import FilterTrainingRules
 from filters.score import Needs, Scorer, prepare
 from filters.training.plan import hold_out
-from filters.training.shards import open_shards
+from filters.training.shards import TRUNCATED, shards_in
 
 _NEAR = 3  # bits of 64 by which the perceptual hashes of one picture may differ
 
@@ -83,11 +83,13 @@ def shard_records(folder: Path) -> Records:
     if not folders:
         raise RecipeError("clean.folder", f"{folder} holds no shards", "the 'shards' folder of a run")
     try:
-        opened = [open_shards(inside) for inside in folders]
+        opened = [shards_in(inside) for inside in folders]
     except RecipeError as error:
         raise RecipeError("clean.folder", error.problem, error.fix) from None
     columns: tuple[list[Any], ...] = ([], [], [], [])
     for shards in opened:
+        if shards.skipped[TRUNCATED]:
+            raise RecipeError("clean.folder", f"a shard in {shards.folder} is cut short", "write it again")
         rows = shards.index(("patient",))
         for sample in map(shards.read, range(len(shards))):
             patient = str(rows.get(sample.key, {}).get("patient") or sample.key)

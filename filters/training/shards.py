@@ -107,16 +107,19 @@ class Shards:
 
 
 def open_shards(folder: Path) -> Shards:
-    """The shards directly in ``folder``, or in its ``train``. RecipeError if there is no readable one, or one is
-    compressed.
+    """The shards in ``folder``'s ``train``, where it has one, else `shards_in` itself."""
+    return shards_in(folder / "train" if (folder / "train").is_dir() else folder)
+
+
+def shards_in(inside: Path) -> Shards:
+    """The shards directly in a folder. RecipeError if there is no readable one, or one is compressed.
 
     Incomplete records and truncated shards are counted in ``skipped``.
     """
-    inside = folder / "train" if (folder / "train").is_dir() else folder
     paths = sorted(p for p in inside.glob("*.tar") if p.is_file())
     if not paths:
         fix = "the 'shards' folder of a run, or a folder of .tar files"
-        raise RecipeError("shards", f"{folder} holds no .tar files", fix)
+        raise RecipeError("shards", f"{inside} holds no .tar files", fix)
     skipped: Counter[str] = Counter()
     tables = [_read_tar(path, number, skipped) for number, path in enumerate(paths)]
     joined = {name: np.concatenate([part[name] for part in tables]) for name in tables[0]}

@@ -11,7 +11,7 @@ from curate.errors import RecipeError
 from curate.export.rules import SelectRules
 from curate.part import Part
 from filters.compare.outcome import ALL
-from filters.evaluate.rules import EvaluateRules, check_evaluate_rules
+from filters.evaluate.rules import EvaluateRules
 from filters.registry import fill_rules
 from filters.rules import TrainingRules, check_training_rules
 
@@ -101,19 +101,22 @@ class Compare(Part):
             raise ValueError(f"'{sorted(taken)[0]}' is a selection that is always there; choose another name")
         return given
 
-    @model_validator(mode="after")
-    def _what_is_overridden_can_be(self) -> Compare:
-        for name in {"seed", "samples", "epochs"} & set(self.train):
-            raise ValueError(f"train: {name} is the comparison's to say: compare.seeds, compare.samples")
-        try:
-            check_evaluate_rules(self.rules())
-            fill_rules("train", TrainingRules, self.train)
-        except RecipeError as error:
-            raise ValueError(f"{error.field}: {error.problem}; {error.fix}") from None
-        return self
+    @field_validator("train")
+    @classmethod
+    def _training_has_them(cls, given: dict[str, Any]) -> dict[str, Any]:
+        for name in {"seed", "samples", "epochs"} & set(given):
+            raise ValueError(f"{name} is the comparison's to say; compare.seeds, compare.samples")
+        fill_rules("train", TrainingRules, given)
+        return given
+
+    @field_validator("evaluate")
+    @classmethod
+    def _evaluation_has_them(cls, given: dict[str, Any]) -> dict[str, Any]:
+        fill_rules("evaluate", EvaluateRules, given)
+        return given
 
     def rules(self) -> EvaluateRules:
         """How cells are measured: no probes unless asked for, they cost more than the training of a small model."""
         usual = {"tasks": ("zero_shot", "findings", "retrieval", "language"), "draws": 200}
-        rules: EvaluateRules = fill_rules("compare.evaluate", EvaluateRules, usual | self.evaluate)
+        rules: EvaluateRules = fill_rules("evaluate", EvaluateRules, usual | self.evaluate)
         return rules

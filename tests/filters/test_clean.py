@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +18,7 @@ from filters.method import Records
 from filters.registry import CleanRules
 from filters.rules import FilterTrainingRules
 from tests.filters.shapes import pairs
+from tests.filters.training.shards import write_shards
 
 
 def row(key: str, **more: Any) -> dict[str, Any]:
@@ -66,9 +68,21 @@ def test_a_folder_of_shards_is_read_with_its_patients(tmp_path: Path):
     assert (found.texts, found.groups) == (["text one", "text two"], ["p", "q"])
 
 
+def test_shards_beside_a_folder_called_train_are_read_once(tmp_path: Path):
+    records = Records(["a", "b"], [b"1", b"2"], ["one", "two"], ["a", "b"])
+    write_shards(tmp_path, records.take(np.array([0])))
+    write_shards(tmp_path / "train", records.take(np.array([1])))
+    assert shard_records(tmp_path).keys == ["a", "b"]
+
+
 def test_no_shards_and_a_broken_one_name_the_folder(tmp_path: Path):
     with pytest.raises(RecipeError, match="holds no shards"):
         shard_records(tmp_path)
     (tmp_path / "000000.tar").write_bytes(b"no tar at all")
     with pytest.raises(RecipeError, match="no record of"):
+        shard_records(tmp_path)
+    write_shards(tmp_path, Records(["a", "b"], [b"1" * 2000] * 2, ["one", "two"], ["a", "b"]))
+    tar = tmp_path / "000000.tar"
+    tar.write_bytes(tar.read_bytes()[:5000])
+    with pytest.raises(RecipeError, match="cut short"):
         shard_records(tmp_path)

@@ -203,7 +203,8 @@ def test_commands(finished: Pipeline, trained: Path, recipe: Path, folder: Path)
         ("compare.train={foo: 1}", "no field 'foo'"),
         ("compare.train={seed: 1}", "compare.seeds"),
         ("compare.evaluate={drawz: 1}", "no field 'drawz'"),
-        ("compare.evaluate={draws: 0}", "at least 1"),
+        ("compare.evaluate={draws: 0}", r"compare\.evaluate: draws: 0"),
+        ("compare.train={lr: 0}", r"compare\.train: lr: 0"),
     ],
 )
 def test_wrong_fields_are_told_before_any_work(recipe: Path, override: str, wanted: str) -> None:

@@ -202,9 +202,9 @@ def _is_transformers(folder: Path) -> bool:
 
 
 def _open(folder: Path, context: int, device: str) -> Blip2:
-    config, weights = read_config(Blip2Config, folder), read_folder(folder)
-    name = f"{folder.name}/model.safetensors"
-    weights.pop("embeddings.position_ids", None)  # a buffer older versions saved
+    config, name = read_config(Blip2Config, folder), f"{folder.name}/model.safetensors"
+    kept = read_folder(folder).items()
+    weights = {k: v for k, v in kept if not k.endswith("position_ids")}  # buffers that older versions saved
     encoder: ImageEncoder
     if (folder / TOWERS).is_dir():
         encoder = TowerEncoder(open_towers(folder, "cpu"))
