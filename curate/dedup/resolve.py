@@ -254,16 +254,19 @@ def _packed(column: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
 
 
 class _Texts(Sequence[str]):
-    """A text column; a value becomes a string where it is asked for."""
+    """Some ``rows`` of a text column; a value becomes a string where it is asked for."""
 
-    def __init__(self, column: pa.ChunkedArray) -> None:
-        self.column = column.cast(pa.large_string()).combine_chunks()
+    def __init__(self, column: pa.ChunkedArray, rows: Rows) -> None:
+        self.chunks, self.rows = column.chunks, rows
+        self.starts = np.cumsum([0, *map(len, self.chunks)])
 
     def __len__(self) -> int:
-        return len(self.column)
+        return len(self.rows)
 
     def __getitem__(self, row: Any) -> Any:
-        return self.column[row].as_py()
+        at = int(self.rows[row])
+        chunk = int(np.searchsorted(self.starts, at, side="right")) - 1
+        return self.chunks[chunk][at - int(self.starts[chunk])].as_py()
 
 
 @dataclass(frozen=True)
@@ -281,9 +284,9 @@ class _Documents:
 
 
 def _documents(table: pa.Table, order: Rows) -> _Documents:
-    """Those of ``table``, taken in ``order``: of what is long, only each document's best row."""
+    """Those of ``table``, taken in ``order``; what is long stays where it is, but for each document's signature."""
     long = table.select(["text", "minhash"])
-    table = table.drop(["text", "minhash"]).take(pa.array(order))
+    table = table.select(["study", "patient", "text_hash", "held_out"]).take(pa.array(order))
     studies, texts = _ids(table["study"], unknown_alone=True), _ids(table["text_hash"])
     rows = np.flatnonzero(has_text(table))
     _, first, place = np.unique(np.stack([studies[rows], texts[rows]]), axis=1, return_index=True, return_inverse=True)
@@ -291,8 +294,7 @@ def _documents(table: pa.Table, order: Rows) -> _Documents:
     of_row = np.full(table.num_rows, -1, dtype=np.int64)
     of_row[rows] = np.argsort(by_rank, kind="stable")[place.ravel()]
     best = rows[first[by_rank]]
-    long = long.take(pa.array(order[best]))
-    packed = _packed(long["minhash"]).view("<u4")
+    packed = _packed(long["minhash"].take(pa.array(order[best]))).view("<u4")
     return _Documents(
         of_row=of_row,
         first=best,
@@ -300,7 +302,7 @@ def _documents(table: pa.Table, order: Rows) -> _Documents:
         patient=_ids(table["patient"], unknown_alone=True)[best],
         text_id=texts[best],
         released=_released(table)[best],
-        texts=_Texts(long["text"]),
+        texts=_Texts(long["text"], order[best]),
         signatures=packed.reshape(len(best), MINHASH_SIZE),
     )
 
