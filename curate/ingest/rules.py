@@ -47,16 +47,17 @@ def _uid(name: str) -> str:
 class Facts:
     """What a file's header says: any of the values of each. Sizes are of the shorter and of the longer side, px."""
 
-    modality: tuple[str, ...] = ()
-    """Any of these DICOM modalities."""
-    sop_class: tuple[Annotated[str, AfterValidator(_uid)], ...] = ()
-    """Any of these SOP classes, by UID or keyword (CTImageStorage)."""
-    image_type: tuple[str, ...] = ()
-    """Any of these values in Image Type (DERIVED, SECONDARY, ...)."""
-    smaller_than: Annotated[int, Field(ge=1)] | None = None
-    """The shorter side is below so many px."""
-    larger_than: Annotated[int, Field(ge=1)] | None = None
-    """The longer side is above so many px."""
+    # described by Field: a class that extends this one does not inherit docstrings of fields
+    modality: Annotated[tuple[str, ...], Field(description="Any of these DICOM modalities.")] = ()
+    sop_class: Annotated[
+        tuple[Annotated[str, AfterValidator(_uid)], ...],
+        Field(description="Any of these SOP classes, by UID or keyword (CTImageStorage)."),
+    ] = ()
+    image_type: Annotated[
+        tuple[str, ...], Field(description="Any of these values in Image Type (DERIVED, SECONDARY, ...).")
+    ] = ()
+    smaller_than: Annotated[int | None, Field(ge=1, description="The shorter side is below so many px.")] = None
+    larger_than: Annotated[int | None, Field(ge=1, description="The longer side is above so many px.")] = None
 
 
 @dataclass(frozen=True)
