@@ -230,9 +230,9 @@ class CodedFrames(Frames):
         values, settled = settle_stream(cells, stream, self._declared, self._overlays)
         if values.ndim == 2:
             self._settle(settled)
-        elif settled.photometric != self.layout.photometric:
-            self.kept &= frame == 0  # else the frames before it are of other colours
-            self.layout = replace(self.layout, photometric=settled.photometric)
+        elif settled.photometric != self.layout.photometric:  # of all frames, also those that do not show it
+            self.kept &= frame == 0  # else the frames before it were read as of other colours
+            self._declared = self.layout = replace(self.layout, photometric=settled.photometric)
         if settled.photometric.startswith("YBR_FULL"):  # other numbers than the stream's
             return values.astype(values.dtype.newbyteorder("<"), copy=False)
         hidden = values.dtype.itemsize == cells.dtype.itemsize and not np.array_equal(values.view(cells.dtype), cells)

@@ -36,7 +36,7 @@ _TITLES = _set(
     kollegin
     """
 )
-_TECHNIQUES = _set("DR MR MS FR HR")  # in capitals and without a full stop: "MR Brain"
+_TECHNIQUES = _set("DR MR MS FR HR SR")  # in capitals and without a full stop: "MR Brain", "Dose SR"
 # Who writes, asks, is told or is examined, and their kin: a name may follow.
 _OFFICES = _set(
     """
@@ -246,7 +246,7 @@ def _is_title(low: str, code: str) -> bool:
 
 
 def _title(word: str, behind: str, code: str) -> int:
-    return _WEAK if word in _TECHNIQUES and behind != "." and (code == "en" or word != "DR") else _SURE
+    return _WEAK if word in _TECHNIQUES and behind != "." and (code == "en" or word not in ("DR", "SR")) else _SURE
 
 
 def _cue_behind(text: str, start: int, end: int) -> int:

@@ -82,7 +82,8 @@ def test_identifiers_of_the_source_itself_are_noticed(source, output, kind):
     ["L4-L5 disc, 512x512, 120/80 mmHg, C3-C4, 18F-FDG, T2 120 ms, 3/10 pain", "the 3:00 o'clock position",
      "ISOVUE 300",
      "A Baker cyst; Hill-Sachs lesion; vein of Galen; Colles' fracture", "Chest Two Views Frontal And Lateral",
-     "PNEUMOTHORAX IS SEEN. DR CHEST", "MR Brain without contrast", "lesions may 3 times recur", "COVID-19, FEV1 71 %",
+     "PNEUMOTHORAX IS SEEN. DR CHEST", "MR Brain without contrast", "Demonstration of SR Features", "Dose SR Summary",
+     "lesions may 3 times recur", "COVID-19, FEV1 71 %",
      "Follow-up in the Emergency Department", "grade 2/6, 10-12 mm nodules"],
 )  # fmt: skip
 def test_clinical_text_that_stays_is_quiet(text):

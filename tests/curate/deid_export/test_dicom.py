@@ -210,6 +210,19 @@ def test_frames_are_framed_anew(tmp_path):
     np.testing.assert_array_equal(pixels_of(outcome), frames)
 
 
+@pytest.mark.parametrize("shows", (0, 1))
+def test_colours_that_one_frame_proves_are_those_of_all(tmp_path, shows):
+    ramp = gradient(96, 80).astype(np.uint8)
+    coloured = np.dstack([ramp, 255 - ramp, np.full_like(ramp, 90)])
+    frames = np.stack([np.dstack([ramp] * 3), coloured][:: 1 if shows == 0 else -1])
+    ybr = pydicom.pixels.convert_color_space(frames, "RGB", "YBR_FULL")  # in streams that do not say so
+    ds = file_of(ybr, JPEGLSLossless, NumberOfFrames=2, PhotometricInterpretation="RGB")
+    outcome = cleaned(tmp_path, ds)
+    kept = opened(outcome).file_meta.TransferSyntaxUID == JPEGLSLossless
+    assert kept == (shows == 0)  # else the first frame was searched in other colours
+    assert np.abs(pixels_of(outcome).astype(int) - frames).max() <= 2
+
+
 def test_a_palette_has_just_its_entries(tmp_path):
     indices = (gradient(40, 32) % 200).astype(np.uint8)
     ds = file_of(indices, PhotometricInterpretation="PALETTE COLOR")
