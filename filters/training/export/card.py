@@ -33,7 +33,7 @@ class CardFacts:
 
     ``licence`` is a hub's identifier ("other" until someone decides), ``notes`` remarks on the licences of data,
     checkpoints and towers. ``data``: the export step's hash and counts, plain values by name. ``filters``: name to hash
-    (`filters.towers.model.filter_hash`). ``evaluation``: name of a set to the results of `filters.evaluate` on it.
+    (`filters.method.filter_hash`). ``evaluation``: name of a set to the results of `filters.evaluate` on it.
     """
 
     title: str = "An image-text model of radiology"

@@ -100,16 +100,21 @@ def _converted(trained: Filter) -> tuple[str, Any]:
     visual = getattr(model, "visual", None)
     why = f"transformers has no class for open_clip's {type(model).__name__} of {type(visual).__name__}"
     if isinstance(model, open_clip.CLIP) and isinstance(visual, open_clip.transformer.VisionTransformer):
-        kind, converted = "CLIP", CLIPModel(CLIPConfig(**_clip_config(trained)))
+        kind = "CLIP"
     elif getattr(getattr(visual, "trunk", None), "attn_pool", None) is not None and hasattr(model, "text"):
-        kind, converted = "Siglip", SiglipModel(SiglipConfig(**_siglip_config(trained)))
+        kind = "Siglip"
     else:
         raise RecipeError("export", f"not in transformers' layout: {why}", _FIT)
     try:
+        converted: Any = (
+            CLIPModel(CLIPConfig(**_clip_config(trained)))
+            if kind == "CLIP"
+            else SiglipModel(SiglipConfig(**_siglip_config(trained)))
+        )
         converted.load_state_dict(_renamed(trained, converted.state_dict()), strict=True)
         differ = _difference(trained, converted.eval())
-    except (RuntimeError, KeyError, ValueError) as error:
-        why = f"transformers' {kind}Model has other weights ({str(error).splitlines()[-1].strip()[:120]})"
+    except (RuntimeError, KeyError, ValueError, AttributeError, TypeError) as error:  # another text tower, say
+        why = f"transformers' {kind}Model has other parts ({str(error).splitlines()[-1].strip()[:120]})"
     else:
         if differ < _SAME:
             return kind, converted

@@ -19,7 +19,7 @@ from filters.towers.model import create_filter, load_filter, save_filter
 from filters.towers.openclip import open_clip
 from filters.training.distributed import DistributedContext
 from filters.training.export.open_clip import export_open_clip
-from filters.training.export.transformers import export_transformers
+from filters.training.export.transformers import check_transformers, export_transformers
 from filters.training.objectives import SIGMOID, make_objective
 from tests.filters.films import films
 from tests.filters.towers.test_siglip import _write
@@ -227,6 +227,20 @@ def test_open_clips_siglip_becomes_a_siglip_model(tmp_path: Path, approximate: s
     scale, bias = ours.logit()
     logits = scale * _rows(ours)[0] @ _rows(ours)[1].T + bias
     assert float((found.logits_per_image - logits).abs().max()) < 1e-3
+
+
+def test_siglips_picture_tower_beside_another_text_tower_is_refused(tmp_path: Path):
+    from timm.models import is_model, register_model
+
+    if not is_model("siglip_for_a_test"):
+        register_model(siglip_for_a_test)
+    vision = {"image_size": 32, "timm_model_name": "siglip_for_a_test", "timm_pool": "map", "timm_proj": "none"}
+    text = {"context_length": 24, "width": 64, "heads": 2, "layers": 2}
+    config = {"embed_dim": 64, "custom_text": True, "quick_gelu": True, "vision_cfg": vision, "text_cfg": text}
+    (tmp_path / "other.json").write_text(json.dumps(config))
+    learner = create_filter(ModelRules(arch=str(tmp_path / "other.json")), texts(), 400, "cpu")
+    with pytest.raises(RecipeError, match="SiglipModel has other parts"):
+        check_transformers(learner)
 
 
 def siglip_for_a_test(pretrained: bool = False, **given):
