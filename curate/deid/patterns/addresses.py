@@ -136,7 +136,7 @@ SURE: tuple[Rule, ...] = (
         cased=True,
     ),
     _rule(r"\b(?:Apt|Apartment|Suite|Ste|PO Box|P\.O\. Box|Box)\.?\s?#?\s?\d+\w*" + _CITY, cased=True),
-    _rule(r"\b(?:p\.?[ ]?o\.?|rr[ ]?#?\d{1,3},?)[ ]box[ ]#?\d+\b"),
+    _rule(r"\b(?:p\.?[ ]?o\.?|(?:rr|hc)[ ]?#?\d{1,3},?)[ ]box[ ]#?\d+\b"),
     _rule(r"(?<![\w#])#\d{2}-\d{2,4}[A-Z]?\b", cased=True),
     # "4412 County Road 12"
     _rule(
@@ -169,6 +169,11 @@ STRICT: tuple[Rule, ...] = (
         rf"(?<![\w.,/-]){_HOUSE},?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]|\0[ ]?){{1,2}}?)"
         rf"(?:{_either(_WAYS_TOO)})\b",
         check=_is_home,
+    ),
+    # "27 The Crescent"
+    _rule(
+        r"(?<![\w.,/-])\d{1,4}[a-z]?,?[ ]the[ ](?:crescent|avenue|mews|esplanade|boulevard|grove|terrace|close"
+        r"|green|drive|lane|square|paddocks?|street|parade|hill)\b(?![ ](?:of|to)\b)"
     ),
     # beside what: "opp. Sowerby Temple", "off Ranade Road"
     _rule(

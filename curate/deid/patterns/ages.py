@@ -158,6 +158,7 @@ _BEFORE: tuple[Rule, ...] = (
     ),
 )
 _ALONE: tuple[Rule, ...] = (
+    _rule(r"\b(?:tenth|10th|eleventh|11th)[ ]decade\b"),
     # "Frail, 94, lives alone", "lady of 94", "husband (97)", "frail man, ninety six, fell"
     _cued(_SOMEONE, rf"{_ANY}(?:{_NO_UNIT}{_END}|(?=[ ]?[mf]\b))", joint=r"(?:,?[ ]\(?|\(|[ ]of[ ]|:[ ]?)"),
     # "lady 97 off legs", "Her mum is 96."

@@ -72,12 +72,19 @@ _SPELLED = "spelled|spelt|spelling|spells|that is|that's|surname|first name|last
 _ONE_LETTER = r"(?:double[ ])?[a-z](?:\.|[ ](?:as[ ]in|for|like)[ ][a-z]+|(?![\w']))"
 SURE: tuple[Rule, ...] = ()
 STRICT: tuple[Rule, ...] = (
-    _rule(r"(?<![\w.])(?:[A-Z]\.[ -]?){2,4}(?![\w])", check=_is_someone, cased=True),
+    _rule(r"(?<![\w.])(?:(?:[A-Z]\.[ -]?){2,4}|(?:[a-z]\.){2,4})(?![\w])", check=_is_someone, cased=True),
     _rule(r"(?<![\w/:])[A-Z]{2,4}\s?[/:]\s?[a-z]{2,4}(?=\s*(?:(?m:$)|[\n.;]))", cased=True),
     _cued(_DONE_BY, rf"(?:[A-Z]{{2,4}}|{_LETTERS})(?![\w'-]|[ ][A-Z]\b)", joint=r"\s?:?\s", check=_is_no_small_word),
     # "Ms K. agrees"
     _cued("mr|mrs|ms|miss|master|baby of|kum|smt|shri", r"[A-Z](?=\.(?:\s|$)|[,;)])", joint=r"\.?[ ]"),
     _cued(_DONE_WEAKLY, rf"{_LETTERS}(?![\w'-]|[ ][A-Z]\b)", joint=r"[,:]?[ ]", check=_is_no_abbreviation),
+    # in brackets behind someone, "[NAME] (KDJ)", and of two at the end, "RTM/SD"
+    _rule(rf"(?<=\0[ ]\()({_LETTERS})(?=\))", check=_is_no_abbreviation),
+    _rule(
+        r"(?<![\w/:])(?P<one>[A-Z]{2,3})[/:](?P<other>[A-Z]{2,3})(?=\s*\Z)",
+        check=lambda hit: not all(kind(each.lower()) & Kind.KNOWN for each in hit.groups()),
+        cased=True,
+    ),
     # before an age: "RHJ, 24F", "K.D. 5Y F"
     _rule(
         rf"(?:(?<=\n)|(?<!.)|(?<=[.:;\0][ ]))({_LETTERS})(?=,?[ ]\d{{1,3}}(?:/12|/52)?[ ]?-?(?:y|yo|yr|yrs|f|m"

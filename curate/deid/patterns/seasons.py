@@ -29,6 +29,8 @@ _UNIT = (
 RULES: tuple[Rule, ...] = (
     _rule(rf"\b{_MONTH}\b(?:\.?\s{{1,2}}(?:of\s)?{_YEAR}\b|\.(?=\s?\d))?", cased=True),
     _rule(rf"\b(?i:{ENGLISH})\.?(?:[ ,/-]|\sof\s){{1,2}}'?(?:19|20)?\d\d\b{_UNIT}", cased=True),
+    # "06.2024": no measure has four digits behind its point, the first of them of a year
+    _rule(r"(?<![\w.,/-])(?:0[1-9]|1[0-2])\.(?:199|20[0-3])\d(?![\w.,/%-]\w|\w)" + _UNIT),
     _rule(
         r"(?<=\b(?i:in|of|by|to)[ -])(?:March|May|MARCH|MAY)\b|(?<=\b(?i:mid|and)[ -])(?:March|May|MARCH"
         r"|MAY)\b|(?<=\b(?i:last|this|next|from|late)[ -])(?:March|May|MARCH|MAY)\b|(?<=\b(?i:since|until"

@@ -87,6 +87,19 @@ STRICT: tuple[Rule, ...] = (
         joint=r"\.?[ ]?(?:(?:no\.?|nr\.?|number|#)[ ]?)?[:#=(-]?[ ]?",
     ),
     _rule(r"(?<![\w.,/-])\d{1,2}(?:N|S|E|W|NE|NW|SE|SW)-?\d{1,3}\b(?![./-]\d)", where="codes"),
+    # "on 4W", "W16: chased", "in OR 3"
+    _rule(
+        r"(?:(?<=\b[Oo]n )|(?<=\b[Ff]rom )|(?<=\b[Uu]nit )|(?<=\b[Ff]loor )|(?<=\b[Tt]o ))\d{1,2}[NSEW]\b(?! [A-Z]?\d)"
+        r"|(?<![\w.,/-])(?<!\d )W\d{1,2}[A-Z]?(?=[,.;:)\0](?!\d)|\n|$)",
+        cased=True,
+    ),
+    _rule(rf"(?:(?<=\b[Ii]n )|(?<=\b[Tt]o )|(?<=\b[Ff]rom ))OR[ ](\d{{1,2}}[A-Z]?){NO_SIZE}", cased=True),
+    # a ward's code before a bed: "7C bed 12"
+    _rule(
+        r"(?<![\w.,/-])(?:\d{1,2}[a-z]|w\d{1,2}[a-z]?)(?=[ ,/-]{1,2}(?:bed|bd|bay|rm|room|cubicle)(?:[ ]no\.?)?[ ]?"
+        r"(?:[a-z]?\d|\0))",
+        where="codes",
+    ),
     _rule(r"(?<=\0)[, ]{1,2}#[ ]?(\d{1,4}[A-Z]?)\b"),
     _cued(
         _PLACES,

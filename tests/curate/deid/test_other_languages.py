@@ -23,6 +23,8 @@ CASES = [
         " pleural.", ("Leal", "março"), ("Sem derrame pleural",)),
     ("The lungs are clear. No effusion is seen.\nKein Nachweis einer Fraktur. Besprochen mit Herrn Brandauer.",
      ("Brandauer",), ("The lungs are clear. No effusion is seen.", "Kein Nachweis einer Fraktur")),
+    ("Zum Vergleich CT vom 12.2016, seit 10.2015 unverändert. Kein Rundherd links.",
+     ("12.2016", "10.2015"), ("Kein Rundherd links.",)),
     ("Die 93-jährige Patientin ist gestürzt. Keine Fraktur.", ("93",), ("Keine Fraktur", "gestürzt")),
 ]  # fmt: skip
 

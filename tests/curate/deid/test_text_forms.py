@@ -55,6 +55,7 @@ def test_times_of_the_day_go_and_measures_stay(text):
         "Mr. {Okafor} is {96} today.",
         "She turned {ninety six} last week.",
         "Aged about {94}, frail.",
+        "Frail lady in her {tenth decade} with pain.",
         "On her {one hundred second} birthday she fell.",
         "Walks 100 m, stopped by pain; heart rate 96 and saturation 97%.",
         "Angle of 94 degrees, 98 ml of contrast, 102 images, T11 to L2.",
@@ -73,6 +74,8 @@ def test_ages_over_89_go_and_other_numbers_stay(text):
         "he comes from h.no {17 lotus enclave} with pain.",
         "Two vessels cross the lesion, 3 views close to the fracture, 2 mm from the lower rise.",
         "PIN {682 031}, no further details.",
+        "Fell at {63 the paddock}, no loss of consciousness.",
+        "Follow up for 4W, then to 6 W/kg; reduced to 3 or 4 mm, close to the hill of the cyst.",
     ],
 )
 def test_streets_go_in_any_case_and_words_alike_stay(text):
@@ -82,6 +85,8 @@ def test_streets_go_in_any_case_and_words_alike_stay(text):
 @pytest.mark.parametrize(
     "text",
     [
+        "Chest film obtained on {7N} overnight.",
+        "{5D}/bed {3}, now back from OR {11} with a drain; {W31}: results phoned.",
         "Moved from {Juniper Ward} to theatre.",
         "moved from {juniper ward} to theatre.",
         "Films from {St. Winifred's} were lost.",
@@ -104,6 +109,9 @@ def test_facilities_go_by_their_name_and_not_by_their_kind(text):
         "this is {w o j t a s} with chest pain",
         "an m r c p and an e r c p and an i v c filter",
         "Send it to {kubiak underscore j at clinic dot org} please.",
+        "{w.b.t.} dictated, p.o. and b.i.d. as before",
+        "Agreed with Dr. {Okafor} ({WBT}) today.",
+        "No effusion.\n{WBT/KH}",
         "Signed: {K.W.} for the team; A.P. and I.V. as before.",
     ],
 )
@@ -125,6 +133,8 @@ def test_what_is_spelled_letter_by_letter(text):
         "At levels L4-5, S1 and T12; BI-RADS 4a; pT2N1M0; Gleason 4+3.",
         "Biopsy {7/5} by Dr. {Okafor}; strength 4/5, nodes 2/11, pain 6/10.",
         "Follow up booked for {3/8}.",
+        "Prior CT {04.2017}, stable since {10.2015}.",
+        "Given 02 500 ml, series 03 350 images, dose 04.1250 mGy.",
     ],
 )
 def test_numbers_with_a_cue_and_days_without_a_year(text):
