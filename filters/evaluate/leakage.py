@@ -90,7 +90,8 @@ def _training_rows(train: Path) -> list[dict[str, Any]]:
             if row["pixel_hash"] is None or row["phash"] is None:
                 raw = preprocess.read(sample.image)
                 row["pixel_hash"], row["phash"] = (None, None) if raw is None else signature(raw)
-            row["patient"] = row["patient"] or sample.facts.get("patient") or None
+            row["patient"] = row["patient"] or sample.facts.get("patient")
+        row["patient"] = str(row["patient"]) if row["patient"] else None  # a number, in others' shards
         row["text_hash"] = row["text_hash"] or text_hash(shards.text(i))
         rows.append(row)
     return rows

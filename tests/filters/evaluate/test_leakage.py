@@ -85,6 +85,9 @@ def test_records_of_nobody_share_no_patient(tmp_path: Path, film_model: Filter, 
     )
     assert marked(encode(film_model, nobody, signed=True), tmp_path)["patient"] == []
     assert marked(encode(film_model, chosen, signed=True), tmp_path)["patient"] == [0]
+    numbered = EvalSet("s", chosen.keys, chosen.images, chosen.texts, ["7", "8"], known_patients=True)
+    shard(tmp_path / "1.tar", {"b.png": png(), "b.txt": b"x", "b.json": json.dumps({"patient": 8}).encode()})
+    assert marked(encode(film_model, numbered, signed=True), tmp_path)["patient"] == [1]
 
 
 def test_a_number_is_no_key_to_know_a_record_by(tmp_path: Path, film_model: Filter, unknown: EvalSet):
