@@ -20,13 +20,13 @@ from curate.deid.pixels.boxes import Image8, shared
 from curate.deid.pixels.code_traits import WINDOW, Rect, Region, evenness, log_odds, measured, quantiles, upright
 from curate.deid.pixels.text_detector import FoundText
 
-CODE = 1.5  # log-odds above which it is one; chosen on pictures the weights had not seen
-TIMES = (1, 1.5, 2, 3, 5)  # the picture is looked at at its size and reduced so often, for large modules
+CODE = 2.5  # log-odds above which it is one; chosen on pictures the weights had not seen
+TIMES = (1, 1.5, 2, 3, 4)  # the picture is looked at at its size and reduced so often, for large modules
 
-
-_STEP = 4  # px between places that are asked about
+_CELL = 4  # px: the side of a place that is asked about
+_AROUND = np.ones((3, 3), np.uint8)  # cells by which one is judged
 _MIN_SIDE = 80  # px of the reduced picture: a code is a small part of it
-_DENSE, _TONES, _LEAST = 1 / 12, 0.22, 12  # of the window's contrast: mean step, mean deviation; its contrast, of 255
+_DENSE, _TONES, _LEAST = 1 / 6, 0.22, 12  # of contrast: mean steps across and down, mean deviation; contrast, of 255
 _MIN_PLACES, _MIN_FILL = 9, 0.5  # places of a region; what of its rectangle they fill
 EVEN, _GRID = 0.6, 0.85  # more is no code; more is a grid, which reduced to another size may look like one
 _MOST = 0.6  # of the picture: what is larger is a texture, all over it
@@ -72,12 +72,14 @@ def _area(code: FoundText) -> float:
 
 
 def reduced(view: Image8) -> Iterator[tuple[float, Image8]]:
-    """The view at the sizes at which codes are looked for."""
+    """The view at the sizes at which codes are looked for: each but the first two half of the last but one."""
+    sizes: dict[float, Image8] = {}
     for times in TIMES:
         if min(view.shape) < _MIN_SIDE * times:
             return
-        small = view if times == 1 else cv2.resize(view, None, fx=1 / times, fy=1 / times, interpolation=cv2.INTER_AREA)
-        yield times, np.asarray(small, np.uint8)
+        by = 1 / times if times < 2 else 0.5
+        sizes[times] = np.asarray(cv2.resize(sizes.get(times / 2, view), None, fx=by, fy=by), np.uint8)
+        yield times, sizes[times]
 
 
 def regions(view: Image8, new: npt.NDArray[np.bool_] | None = None) -> list[Region]:
@@ -100,8 +102,8 @@ def regions(view: Image8, new: npt.NDArray[np.bool_] | None = None) -> list[Regi
 
 
 def _laid_out(view: Image8, places: npt.NDArray[np.int64]) -> tuple[Rect, float]:
-    """The rectangle around ``places`` (int[n, 2], x and y in steps) along the edges there, and how much they fill."""
-    (x0, y0), (x1, y1) = _STEP * places.min(axis=0), _STEP * (places.max(axis=0) + 1)
+    """The rectangle around ``places`` (int[n, 2], x and y in cells) along the edges there, and how much they fill."""
+    (x0, y0), (x1, y1) = _CELL * places.min(axis=0), _CELL * (places.max(axis=0) + 1)
     across, down = (cv2.Sobel(view[y0:y1, x0:x1], cv2.CV_32F, dx, 1 - dx) for dx in (1, 0))
     turned = (across + 1j * down).ravel()
     strength = np.abs(turned)
@@ -110,28 +112,31 @@ def _laid_out(view: Image8, places: npt.NDArray[np.int64]) -> tuple[Rect, float]
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     along = places @ turn
     low, size = along.min(axis=0), np.ptp(along, axis=0)
-    mx, my = _STEP * (turn @ (low + size / 2) + 0.5)
+    mx, my = _CELL * (turn @ (low + size / 2) + 0.5)
     # a window at the code's border is half filled: what they cover is smaller than the code by that
-    wide, high = _STEP * (size + 2) + WINDOW / 2
+    wide, high = _CELL * (size + 2) + WINDOW / 2
     rect = ((float(mx), float(my)), (float(wide), float(high)), math.degrees(angle))
     return rect, len(places) / float(np.prod(size + 1))
 
 
 def _dense(view: Image8) -> Image8:
-    """uint8[H / 4, W / 4], 1 where the window around the place looks like a code's."""
-    size = (-(-view.shape[1] // _STEP), -(-view.shape[0] // _STEP))
-    kernel = np.ones((WINDOW, WINDOW), np.uint8)
-    steps = np.zeros_like(view)
-    cv2.absdiff(view[:, 1:], view[:, :-1], dst=steps[:, 1:])
-    steps[1:] = cv2.addWeighted(steps[1:], 0.5, cv2.absdiff(view[1:], view[:-1]), 0.5, 0)
-    away = cv2.absdiff(view, cv2.blur(view, (WINDOW, WINDOW)))
-    means = (cv2.blur(plane, (WINDOW, WINDOW)) for plane in (steps, away))
-    planes = [*means, cv2.dilate(view, kernel), cv2.erode(view, kernel)]
-    shown = [cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST).astype(np.float32) for plane in planes]
-    step, deviation, light, dark = shown
-    contrast = light - dark
+    """uint8[H / 4, W / 4], rounded up, 1 where the cells around a cell of 4 x 4 px look like a code's."""
+    below, right = (-side % _CELL + 1 for side in view.shape)
+    more = cv2.copyMakeBorder(view, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    view = np.asarray(more[:-1, :-1], np.uint8)
+    steps = cv2.add(cv2.absdiff(more[:-1, 1:], view), cv2.absdiff(more[1:, :-1], view))
+    away = cv2.absdiff(view, cv2.resize(cv2.blur(_cells(view), (3, 3)), view.shape[::-1]))
+    step, deviation = (cv2.blur(_cells(plane).astype(np.float32), (3, 3)) for plane in (steps, away))
+    cell = np.ones((_CELL, _CELL), np.uint8)
+    light, dark = (op(op(view, cell)[2::_CELL, 2::_CELL], _AROUND) for op in (cv2.dilate, cv2.erode))
+    contrast = (light - dark).astype(np.float32)
     dense = (step > _DENSE * contrast) & (deviation > _TONES * contrast) & (contrast > _LEAST)
-    return np.asarray(cv2.morphologyEx(dense.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
+    return np.asarray(cv2.morphologyEx(dense.view(np.uint8), cv2.MORPH_OPEN, _AROUND), np.uint8)
+
+
+def _cells(plane: np.ndarray) -> np.ndarray:
+    """The mean of each cell, uint8; halved twice, which costs a tenth of what a fourth does."""
+    return cv2.resize(cv2.resize(plane, None, fx=0.5, fy=0.5), None, fx=0.5, fy=0.5)
 
 
 def whole(view: Image8, rect: Rect) -> npt.NDArray[np.float32]:

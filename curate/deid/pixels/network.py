@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 
 class Network:
-    """``model``: the file's bytes. ``said``: what else is written in it, by name."""
+    """``model``: the file's bytes. ``metadata``: what else is written in it, by name."""
 
     def __init__(self, model: bytes) -> None:
         import onnxruntime

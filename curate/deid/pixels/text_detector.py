@@ -77,12 +77,6 @@ class FoundText:
         x1, y1 = (math.ceil(max(p[k] for p in self.polygon)) for k in (0, 1))
         return x0, y0, x1 - x0, y1 - y0
 
-    @property
-    def thickness(self) -> float:
-        """px, the shorter side."""
-        (ax, ay), (bx, by), (cx, cy) = self.polygon[:3]
-        return min(math.hypot(bx - ax, by - ay), math.hypot(cx - bx, cy - by))
-
     def boxes(self) -> list[Box]:
         """Upright boxes that cover it: one, or of a slanted line several along it, so that they hold little else."""
         a, b, c, d = self.polygon
