@@ -194,6 +194,21 @@ def test_numbers_that_are_no_ybr_and_show_no_grey_are_dropped(tmp_path: Path, sy
     assert np.abs(load_dicom(tmp_path / "b", 0, RULES).pixels.astype(int) - rgb).max() <= 2
 
 
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, ExplicitVRLittleEndian], ids=lambda s: UID(s).name)
+@pytest.mark.parametrize("rows", [8, 14, 32])
+def test_zeros_that_another_tool_painted_do_not_make_ybr_rgb(tmp_path: Path, syntax: str, rows: int) -> None:
+    """Of YBR zeros are green; of RGB they are the ground of an echo, and count where nothing else tells."""
+    stored = convert_color_space(echo(0.8), "RGB", "YBR_FULL")
+    stored[-rows:] = 0
+    (tmp_path / "a").write_bytes(named(stored, syntax, "YBR_FULL"))
+    expected = convert_color_space(stored, "YBR_FULL", "RGB").astype(int)
+    assert np.abs(load_dicom(tmp_path / "a", 0, RULES).pixels - expected).max() <= 1
+    letters = np.zeros_like(stored)
+    letters[4:12, 4:40] = (255, 255, 0)
+    (tmp_path / "b").write_bytes(named(letters, syntax, "YBR_FULL"))
+    np.testing.assert_array_equal(load_dicom(tmp_path / "b", 0, RULES).pixels, letters)
+
+
 def test_ybr_of_sixteen_bits(tmp_path: Path) -> None:
     """Half of the range is no colour, and not 128."""
     grey = texture(top=60000)

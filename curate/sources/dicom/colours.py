@@ -41,8 +41,8 @@ def proven_colours(samples: np.ndarray, layout: Layout, *, doubted: bool, otherw
     """``layout`` with the colours of (rows, columns, 3) ``samples`` as stored: RGB where it says YBR_FULL and clearly
     more of the pixels are grey so; YBR_FULL where it says RGB and most of them are grey only so.
 
-    Raises DropRecord ``otherwise`` where it says YBR_FULL and many pixels would be no colours at all; and where the
-    header is ``doubted`` and the pixels do not tell.
+    Raises DropRecord ``otherwise`` where it says YBR_FULL, the pixels do not tell, and many would be no colours at all
+    or the header is ``doubted``.
     """
     step = max(int((layout.rows * layout.columns / _SAMPLE) ** 0.5), 1)
     pixels = samples[::step, ::step]
@@ -51,14 +51,16 @@ def proven_colours(samples: np.ndarray, layout: Layout, *, doubted: bool, otherw
     near, half = max((1 << bits) >> 6, 1), 1 << (bits - 1)
     alike = (abs(first - second) <= near) & (abs(first - third) <= near) & (abs(second - third) <= near)
     as_ybr = (abs(second - half) <= near) & (abs(third - half) <= near)
-    rgb, ybr = float(alike.mean()), float(as_ybr.mean())
     if not layout.photometric.startswith("YBR_FULL"):
-        shows = ybr - rgb > _MOSTLY and len(np.unique(first[as_ybr])) > _VALUES
+        shows = as_ybr.mean() - alike.mean() > _MOSTLY and len(np.unique(first[as_ybr])) > _VALUES
         return replace(layout, photometric="YBR_FULL") if shows else layout
-    if rgb - ybr >= _CLEARLY:
-        return replace(layout, photometric="RGB")
+    written = (first > near) | (second > near) | (third > near)  # the rest may be what another tool blanked
+    for among in (written, np.ones_like(written)) if written.any() else (~written,):
+        leans = float(alike[among].mean() - as_ybr[among].mean())
+        if abs(leans) >= _CLEARLY:
+            return replace(layout, photometric="RGB") if leans > 0 else layout
     colours = _unclipped(pixels, bits)
     outside = (colours < -4 * near) | (colours > (1 << bits) + 4 * near)
-    if (doubted and ybr - rgb < _CLEARLY) or float(outside.any(axis=2).mean()) > _OUTSIDE:
+    if doubted or float(outside.any(axis=2).mean()) > _OUTSIDE:
         raise DropRecord(otherwise)
     return layout
