@@ -159,3 +159,12 @@ def test_a_short_denial_between_two_signs_stays(text: str) -> None:
     sections, _ = caption_sections(text, ("findings", "impression", "body"))
     said = " ".join(sections.values())
     assert "No pneumothorax." in said and "Brown" not in said and "Quill" not in said
+
+
+def test_a_hospitals_name_above_fields_goes_with_them_and_a_word_of_the_report_stays() -> None:
+    fields = "Patient: Ann Lee\nMRN: QH10377558\n\n"
+    for above in ("Ravensbourne-Ashdell Medical Centre, Ashdellford\n", ""):
+        found, cut = caption_sections(f"{above}{fields}FINDINGS: No fracture.", WANTED)
+        assert found == {"findings": "No fracture."} and cut["LETTERHEAD"] == 2 + bool(above)
+    assert caption_sections(f"{fields}Stable.", WANTED)[0] == {"body": "Stable."}
+    assert caption_sections(f"Unremarkable.\n{fields}FINDINGS: No fracture.", WANTED)[0]["body"] == "Unremarkable."

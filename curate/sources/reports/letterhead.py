@@ -156,7 +156,14 @@ def caption_sections(text: str, wanted: Sequence[str]) -> tuple[dict[str, str], 
     for name in (n for n in found if n in wanted):
         kept[name], edges = cut_letterhead(found[name])
         cut += edges
-    return {name: part for name, part in kept.items() if part}, +cut
+    kept = {name: part for name, part in kept.items() if part}
+    body = kept.get("body", "")
+    if body and len(kept) > 1 and cut["LETTERHEAD"] and text.lstrip().startswith(body):  # above fields that went
+        above = _units(body)
+        if all(unit_kind(body[start:end]) is not Unit.REPORT for start, end in above):
+            cut["LETTERHEAD"] += len(above)
+            del kept["body"]
+    return kept, +cut
 
 
 def cut_letterhead(text: str) -> tuple[str, Counter[str]]:
