@@ -20,7 +20,7 @@ from curate.deid.pixels.boxes import Image8, shared
 from curate.deid.pixels.code_traits import WINDOW, Rect, Region, evenness, log_odds, measured, quantiles, upright
 from curate.deid.pixels.text_detector import FoundText
 
-CODE = 2.5  # log-odds above which it is one: few figures are, and nearly all codes
+CODE = 2.5  # log-odds above which it is one: one of a hundred figures that are none is
 TIMES = (1, 1.5, 2, 3, 4)  # the picture is looked at at its size and reduced so often, for large modules
 
 _CELL = 4  # px: the side of a place that is asked about
