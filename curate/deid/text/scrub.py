@@ -280,9 +280,11 @@ def _decided(
         accents = frozenset(i for i in range(len(part)) if i + first in context.accents) if context.accents else ()
         state = read(part, archive, inside, context.known, accents)
         explained = reasons(state) if context.why else {}
-        for start, end, label in name_spans(state, Thresholds.from_one(context.rules.name_threshold)):
+        found_names = [*name_spans(state, Thresholds.from_one(context.rules.name_threshold))]
+        acting = sorted(state.words[i].start for i in state.which if state.words[i].likely == 1.0)
+        for start, end, label in found_names:
             because = [why for (s, e), why in explained.items() if start <= s and e <= end]
-            acts = any(start <= state.words[i].start < end and state.words[i].likely == 1.0 for i in state.which)
+            acts = bisect_left(acting, start) < bisect_left(acting, end)
             by = "; ".join([tagger.ACTS if acts else "decision per word", *because])
             found.append(Found(start + first, end + first, f"[{label}]", by))
         states.append((first, state))
