@@ -48,7 +48,7 @@ class ReportStage:
 
     def _as_it_is(self, row: dict[str, Any]) -> dict[str, Any]:
         """What a record has of a report of which the recipe says that it names nobody: the wanted sections, whole."""
-        sections, _ = self._sections(row["text"])
+        sections = self._wanted_sections(row["text"])
         text = wanted_text(sections, self.rules.sections)
         if not text:
             raise DropRecord(Reason.NO_WANTED_SECTION)
@@ -95,7 +95,10 @@ class ReportStage:
     def _sections(self, report: str) -> tuple[dict[str, str], Counter[str]]:
         if self.rules.letterheads:
             return once(caption_sections, report, self.rules.sections)
-        return {n: part for n, part in parse_sections(report).items() if n in self.rules.sections}, Counter()
+        return self._wanted_sections(report), Counter()
+
+    def _wanted_sections(self, report: str) -> dict[str, str]:
+        return {n: part for n, part in parse_sections(report).items() if n in self.rules.sections}
 
     def _finish(self, source: str, scrubbed: str, phi: tuple[str, ...], patient: str, *, cut: bool = True) -> Finished:
         rules = self.rules.text

@@ -25,4 +25,4 @@ class HeaderRules:
     descriptors: Literal["clean", "remove"] = "clean"
     structured_reports: Literal["refuse", "clean"] = "refuse"
     unknown_classes: Literal["refuse", "generic"] = "refuse"
-    uid_root: Annotated[str, Field(pattern=r"^(0|[1-9]\d*)(\.(0|[1-9]\d*)){1,11}$", max_length=24)] = "2.25"
+    uid_root: Annotated[str, Field(pattern=r"^(0|[1-9]\d*)(\.(0|[1-9]\d*)){1,11}$", max_length=43)] = "2.25"

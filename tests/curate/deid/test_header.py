@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from pydantic import ValidationError
 from pydicom.data import get_testdata_files
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
@@ -19,7 +20,7 @@ from curate.deid.header.clean import attributes, clean_header, identifying_value
 from curate.deid.header.phi import identity
 from curate.deid.header.rules import HeaderRules
 from curate.deid.quiet import quiet
-from curate.errors import DropRecord, RecipeError
+from curate.errors import DropRecord
 from tests.curate.deid.header_objects import (
     EVERYTHING,
     NOTHING,
@@ -92,8 +93,8 @@ def test_uids_are_remapped_alike_everywhere_and_classes_stay() -> None:
     )
     kept = cleaned(ds, HeaderRules(retain=("uids",)))
     assert kept.SOPInstanceUID == "1.2.3.4" == kept.ReferencedImageSequence[0].ReferencedSOPInstanceUID
-    with pytest.raises(RecipeError):
-        cleaned(ds, HeaderRules(uid_root="hospital"))
+    with pytest.raises(ValidationError, match="uid_root"):
+        HeaderRules(uid_root="hospital")
 
 
 def test_a_reference_to_an_object_of_a_private_class_is_dropped() -> None:
