@@ -226,32 +226,37 @@ def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: boo
         return named and word.low not in lexical.medical and not (level and lexical.capital_nouns and not word.name)
     if word.gap == "-":
         return True
-    medical = lexical.is_medical(word.low)
     if i == at:
-        before_name = (
-            after is not None and after.gap in (" ", ", ") and (after.maybe or not after.known) and not after.closed
-        )
-        announced = titled or (
-            ":" in word.gap
-            and (not medical or (word.maybe and (before_name or (after is None or after.gap not in (" ", "-")))))
-        )
-        return announced or (named and not medical) or _is_pair(words, i, lexical, level)
-    if i > at and before.low in lexical.particles:
-        return True
-    if (
-        i > at
-        and word.gap == " "
-        and not level
-        and not lexical.capital_nouns
-        and word.text.istitle()
-        and not word.first
-    ):
+        return _begins(words, i, lexical, level, titled)
+    return before.low in lexical.particles or _follows_name(words, i, at, lexical, level, titled)
+
+
+def _begins(words: list[_Word], i: int, lexical: Lexicon, level: bool, titled: bool) -> bool:
+    """Whether a name begins with this word, which is written as one."""
+    word, after = words[i], words[i + 1] if i + 1 < len(words) else None
+    medical = lexical.is_medical(word.low)
+    before_name = (
+        after is not None and after.gap in (" ", ", ") and (after.maybe or not after.known) and not after.closed
+    )
+    announced = titled or (
+        ":" in word.gap
+        and (not medical or (word.maybe and (before_name or (after is None or after.gap not in (" ", "-")))))
+    )
+    named = word.maybe or not word.known
+    return announced or (named and not medical) or _is_pair(words, i, lexical, level)
+
+
+def _follows_name(words: list[_Word], i: int, at: int, lexical: Lexicon, level: bool, titled: bool) -> bool:
+    """Whether this word, written as a name, is of the one that begins at ``at``."""
+    word, after = words[i], words[i + 1] if i + 1 < len(words) else None
+    if word.gap == " " and not level and not lexical.capital_nouns and word.text.istitle() and not word.first:
         return True  # no word of a sentence has a capital there
+    medical, named = lexical.is_medical(word.low), word.maybe or not word.known
     last = after is None or after.gap != " "
-    if level and titled and at < i <= at + 2 and word.gap == " " and last:
+    if level and titled and i <= at + 2 and word.gap == " " and last:
         return True
     led = last or (after is not None and (after.closed or after.low in lexical.acts))
-    if level and i == at + 2 and word.gap == " " and led and not lexical.is_medical(word.low) and lexical.two_surnames:
+    if level and i == at + 2 and word.gap == " " and led and not medical and lexical.two_surnames:
         return True
     somebody = titled or words[at].name or not words[at].known
     if (i == at + 1 and somebody and not medical) or (i <= at + 2 and word.maybe):
