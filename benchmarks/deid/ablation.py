@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.deid import frame_score, frames, marked
 from benchmarks.deid.frames import Text
 from curate.deid.patterns.prefilter import Rule
-from curate.deid.text import tagger
+from curate.deid.text import revision
 
 _HERE = Path(__file__).parent
 Switch = tuple[Any, str, Any]  # of what, which attribute, is what instead
@@ -103,7 +103,7 @@ def main() -> None:
     given = parser.parse_args()
     texts = [t for f in sorted(_HERE.glob("train_*.jsonl")) for t in marked.read(f)] + list(frames.render("dev", 1))
     texts, found = texts[:: given.every], switches()
-    without: Switch = (tagger, "revised", lambda tokens, masked, *_: (list(masked), []))
+    without: Switch = (revision, "revised", lambda tokens, masked, *_: (list(masked), []))
     with_tagger = score(texts)
     with switched(without):
         alone = score(texts)

@@ -22,7 +22,7 @@ from benchmarks.deid.marked import Pieces, text_of
 from benchmarks.deid.tagger_texts import Marked
 from curate.deid.patterns import clock
 from curate.deid.patterns.prefilter import find_all
-from curate.deid.text import closed_class, tagger
+from curate.deid.text import closed_class, revision, tagger
 from curate.deid.text.scrub import Looked, first_look
 from curate.deid.text.text_index import TextIndex
 
@@ -222,7 +222,7 @@ class Held:
         seen = self.one.seen
         spans = seen.spans
         if limits is not None:
-            spans = tagger.revised(self.one.tokens, spans, self.chances, limits)[0]
+            spans = revision.revised(self.one.tokens, spans, self.chances, limits)[0]
         key = tuple((one.start, one.end) for one in closed_class.without(seen.folded, spans, seen.cued))
         if key not in self.counts:
             stayed = [True] * len(self.text.text)

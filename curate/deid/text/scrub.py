@@ -23,7 +23,7 @@ from curate.deid.rules import LABELS as LABELS
 from curate.deid.rules import NAME_THRESHOLD
 from curate.deid.rules import PLACEHOLDER as PLACEHOLDER
 from curate.deid.rules import TextRules as TextRules
-from curate.deid.text import closed_class, tagger
+from curate.deid.text import closed_class, revision, tagger
 from curate.deid.text.closed_class import BY_TAGGER, Found
 from curate.deid.text.dates import find_dates, header_days
 from curate.deid.text.decide import State, Thresholds, name_spans, read, reasons
@@ -285,7 +285,7 @@ def _decided(
         for start, end, label in found_names:
             because = [why for (s, e), why in explained.items() if start <= s and e <= end]
             acts = bisect_left(acting, start) < bisect_left(acting, end)
-            by = "; ".join([tagger.ACTS if acts else "decision per word", *because])
+            by = "; ".join([revision.ACTS if acts else "decision per word", *because])
             found.append(Found(start + first, end + first, f"[{label}]", by))
         states.append((first, state))
     return found
@@ -298,7 +298,7 @@ def _revised(draft: Looked, rules: TextRules, gone: list[Gone] | None, *, shifte
         return draft.spans
     chances = tagger.probabilities(tagger.embedded(tokens))
     limits = tagger.limits(rules.name_threshold / NAME_THRESHOLD, shifted=shifted)
-    found, back = tagger.revised(tokens, draft.spans, chances, limits)
+    found, back = revision.revised(tokens, draft.spans, chances, limits)
     if gone is not None:
         for i in back:
             stays = Gone(tokens.forms[i], STAYS, f"{BY_TAGGER}; {tagger.reasons(tokens, i, '')}")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import TextRules
-from curate.deid.text import tagger
+from curate.deid.text import revision, tagger
 from curate.deid.text.closed_class import Found
 from curate.deid.text.scrub import STAYS, explain, first_look, scrub
 from curate.deid.words import context_words as roles
@@ -59,15 +59,15 @@ def test_chances_are_shares_and_hang_on_what_is_near_alone(text):
 @given(SEEDS, st.lists(st.sampled_from([*sorted(roles.PROTECTED), "Ito", "4471", "effusion"]), max_size=30))
 def test_what_a_report_means_is_never_masked_whatever_the_network_says(seed, words):
     tokens = read(" ".join(words))
-    found, _ = tagger.revised(tokens, [], drawn(seed, tokens), tagger.limits())
+    found, _ = revision.revised(tokens, [], drawn(seed, tokens), tagger.limits())
     gone = [word for one in found for word in tokens.text[one.start : one.end].split()]
-    assert not {w for w in gone if w in roles.PROTECTED} - tagger._COUNTING
+    assert not {w for w in gone if w in roles.PROTECTED} - revision._COUNTING
 
 
 @given(SEEDS, st.lists(st.sampled_from(["Lipomas", "SYRINX", "Ito", "at", "Fernhill", "\n"]), max_size=30))
 def test_a_clinical_word_that_nobody_is_called_is_never_added_as_a_name(seed, words):
     tokens = read(" ".join(words))
-    found, _ = tagger.revised(tokens, [], drawn(seed, tokens), tagger.limits())
+    found, _ = revision.revised(tokens, [], drawn(seed, tokens), tagger.limits())
     named = [tokens.text[one.start : one.end] for one in found if one.placeholder == "[NAME]"]
     assert not [span for span in named if {"Lipomas", "SYRINX"} & {*span.split()}]
 
@@ -77,7 +77,7 @@ def test_a_clinical_word_is_a_place_beside_other_words_of_one(text, goes):
     tokens = read(text)
     chances = np.zeros((len(tokens.forms), len(tagger.LABELS)), np.float32)
     chances[:, tagger.LABELS.index("ADDRESS")] = 1
-    found, _ = tagger.revised(tokens, [], chances, tagger.limits())
+    found, _ = revision.revised(tokens, [], chances, tagger.limits())
     assert [text[one.start : one.end] for one in found] == goes
 
 
@@ -87,7 +87,7 @@ def test_a_patients_own_values_never_come_back(seed):
     own, other = Found(11, 15, "[NAME]", "known value"), Found(0, 4, "[NAME]", "decision per word")
     tokens = read(text, other, own)
     limits = tagger.limits() | {"back": np.full(len(tagger.SOURCES), 0.0, np.float32)}
-    found, back = tagger.revised(tokens, [other, own], drawn(seed, tokens), limits)
+    found, back = revision.revised(tokens, [other, own], drawn(seed, tokens), limits)
     assert own in found and other not in found and [tokens.forms[i] for i in back] == ["Head"]
 
 
@@ -101,7 +101,7 @@ def test_a_year_never_comes_back_beside_shifted_days(seed):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(tagger, "weights", lambda fitted=fitted: fitted)
             limits = tagger.limits(shifted=shifted)
-        found, back = tagger.revised(tokens, [day, year], drawn(seed, tokens), limits)
+        found, back = revision.revised(tokens, [day, year], drawn(seed, tokens), limits)
         assert ({day, year} <= set(found)) is shifted and (not back) is shifted
 
 
@@ -117,7 +117,7 @@ def test_along_with_a_place_goes_what_places_are_named_by(text, site, goes):
     chances = np.zeros((len(tokens.forms), len(tagger.LABELS)), np.float32)
     chances[:, 0] = [0.0 if form == site else 1.0 for form in tokens.forms]
     chances[tokens.forms.index(site), tagger.LABELS.index("ADDRESS")] = 1.0
-    assert [text[a:b] for a, b, *_ in tagger.revised(tokens, [], chances, tagger.limits())[0]] == [goes]
+    assert [text[a:b] for a, b, *_ in revision.revised(tokens, [], chances, tagger.limits())[0]] == [goes]
 
 
 @given(SEEDS)
@@ -127,7 +127,7 @@ def test_a_lower_limit_takes_no_less(seed):
     sizes = []
     for begin in (0.9, 0.6, 0.3, 0.1):
         limits = tagger.limits() | {"begin": np.full(9, begin, np.float32), "inside": np.ones(1, np.float32)}
-        spans = tagger.revised(tokens, [], chances, limits)[0]
+        spans = revision.revised(tokens, [], chances, limits)[0]
         sizes.append(sum(c.isalnum() for one in spans for c in tokens.text[one.start : one.end]))
     assert sizes == sorted(sizes)
 
@@ -161,14 +161,16 @@ def test_what_rules_found_is_in_the_first_look():
 @pytest.mark.parametrize("text", ["12.5%", "3.5 cms", "67-year-old", "CRP 98", "strength 4/5", "4 weeks"])
 def test_numbers_that_count_are_protected(text):
     tokens = read(text)
-    assert all(tagger.is_protected(tokens, i, "ID") for i, f in enumerate(tokens.forms) if f in ("67", "98", "4", "3"))
-    assert any(tagger.is_protected(tokens, i, "ID") for i, f in enumerate(tokens.forms) if f.isdecimal())
+    assert all(
+        revision.is_protected(tokens, i, "ID") for i, f in enumerate(tokens.forms) if f in ("67", "98", "4", "3")
+    )
+    assert any(revision.is_protected(tokens, i, "ID") for i, f in enumerate(tokens.forms) if f.isdecimal())
 
 
 def test_days_numbers_and_high_ages_are_not_protected():
     for text, label in (("14.03.2021", "DATE"), ("93 years", "AGE"), ("ref 4471", "ID")):
         tokens = read(text)
-        assert not any(tagger.is_protected(tokens, i, label) for i, f in enumerate(tokens.forms) if f.isdecimal())
+        assert not any(revision.is_protected(tokens, i, label) for i, f in enumerate(tokens.forms) if f.isdecimal())
 
 
 @pytest.mark.parametrize(
