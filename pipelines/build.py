@@ -72,7 +72,7 @@ class Pipeline:
             whole = defer("curate.ingest.index:IndexTask", chunks, str(scan_folder(self.run)), sealed, *rules)
             return defer("curate.ingest.index_job:IndexJob", whole)
 
-        step = Step("index", task(""), 1, config, [self.listing.digest], version=14)
+        step = Step("index", task(""), 1, config, [self.listing.digest], version=15)
         return replace(step, task=task(str(self.run / "private" / f"index-{step.hash}")))
 
     @property

@@ -109,7 +109,7 @@ class Cells:
         cell = value.strip(" \t\r\n\0\xa0")
         if not cell or (cell.lower() in ABSENT and kind not in (Kind.TEXT, Kind.REPORT)):
             return ""
-        cleaned = self._structured(cell, kind, row)
+        cleaned = self._structured(cell, kind, path, row)
         if cleaned is None:
             report = kind in (Kind.REPORT, Kind.SECTION)
             if report and self.rules.text.vocabulary:
@@ -145,7 +145,7 @@ class Cells:
             masked, words = masked_words(core, self._scrub(core, row))
         row.masked, row.words = row.masked + masked, row.words + words
 
-    def _structured(self, cell: str, kind: Kind, row: Row) -> str | None:
+    def _structured(self, cell: str, kind: Kind, path: str, row: Row) -> str | None:
         """The output of a cell of a structured kind (id, date, code, number); None for text that has to be scrubbed."""
         if kind in (Kind.BIRTH, Kind.PLACE, Kind.TIME):
             row.actions[f"drop {kind}"] += 1
@@ -159,7 +159,7 @@ class Cells:
         if kind is Kind.UID or UID.fullmatch(cell):
             return self._uid(cell, row)
         if kind is Kind.DATE:
-            return self._day(cell, row)
+            return self._day(cell, path, row)
         if kind is Kind.AGE:
             return _age(cell)
         plain = cell.lower()
@@ -186,10 +186,10 @@ class Cells:
         row.actions["pseudonym UID"] += 1
         return self.pseudo.uid(cell, self.rules.header.uid_root)
 
-    def _day(self, cell: str, row: Row) -> str:
+    def _day(self, cell: str, path: str, row: Row) -> str:
         """A full date shifted by the patient's shift, ISO; [DATE] for a partial date or an unknown patient."""
         row.actions["shift DATE"] += 1
-        day = whole_day(cell)
+        day = whole_day(cell, self.kinds.orders(path))
         known = self.rules.text.dates == "shift" and bool(canonical_id(row.person.patient_id))
         moved = self.pseudo.shift_date(row.person.patient_id, day.isoformat()) if day and known else None
         return moved or "[DATE]"
@@ -197,7 +197,7 @@ class Cells:
     def _day_or_time(self, value: dt.date | dt.time | dt.timedelta, kind: Kind, row: Row) -> str | None:
         """A day inside a nested value, as an ISO string."""
         if isinstance(value, dt.date) and kind is not Kind.BIRTH:
-            moved = self._day(value.isoformat()[:10], row)
+            moved = self._day(value.isoformat()[:10], "", row)
             if moved != "[DATE]":
                 return moved
         row.actions["drop TIME"] += 1

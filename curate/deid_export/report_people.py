@@ -18,7 +18,7 @@ from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.replace.surrogates import taken_names
-from curate.sources.days import whole_day
+from curate.sources.days import possible_days
 from curate.sources.identity import canonical_id, canonical_ids, no_one, spellings
 from curate.sources.reports.columns import IDENTIFYING, Kind, Kinds, leaves
 
@@ -140,9 +140,7 @@ def own_values(record: dict[str, Any], kinds: Kinds) -> Iterator[tuple[Kind, str
 def search_values(kind: Kind, cell: str) -> Iterator[str]:
     """The values of such a cell to search for in text: all of it, a name's words, a birth date in DICOM's form."""
     if kind is Kind.BIRTH:
-        day = whole_day(cell)
-        if day is not None:
-            yield f"{day:%Y%m%d}"
+        yield from dict.fromkeys(f"{day:%Y%m%d}" for day in possible_days(cell) if day is not None)
         return
     if is_registered(cell):  # a SOP class or a transfer syntax identifies nobody
         return

@@ -6,7 +6,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+
+from curate.deid.patterns.months import NAMES
 
 # a cell that is a day and perhaps a time, by its form alone
 DAY = re.compile(r"(?:19|20)\d\d[-/.]?[01]\d[-/.]?[0-3]\d(?:[T ].*|\d{6}.*)?|[0-3]?\d[-/.][0-3]?\d[-/.](?:19|20)\d\d")
@@ -25,9 +28,8 @@ _NAMED = tuple(
         r"(?P<y>\d{4})[-/. ]?(?P<m>[^\W\d_]{3,10})[-/. ]?(?P<d>\d{1,2})",
     )
 )
-_MONTHS = ("jan ene gen", "feb fev", "mar mrt maa mae", "apr avr abr", "may mai mei mag", "jun juin giu",
-           "jul juil lug", "aug ago aou", "sep set", "oct okt ott out", "nov", "dec dez dic")  # fmt: skip
-_MONTH = {name: number for number, names in enumerate(_MONTHS, start=1) for name in names.split()}
+_MONTHS = [re.compile(name) for name in NAMES]
+_ORDERED = re.compile(r"\s*(\d{1,2})\s?([-/. ])\s?(\d{1,2})\s?\2\s?\d\d(?:\d\d)?(?!\d)")  # but for the order
 _TIME = re.compile(
     r"[T ,]*(\d{1,2})[:.](\d\d)(?:[:.](\d\d)(?:[.,](\d+))?)?\s*(?:([ap])\.?m\.?)?\s*(z|gmt|utc|[+-]\d\d(?::?\d\d)?)?",
     re.IGNORECASE,
@@ -57,19 +59,40 @@ def sure_day(value: str) -> dt.date | None:
     return read[0] if len(set(read)) == 1 else None
 
 
-def whole_day(cell: str) -> dt.date | None:
-    """The date in a cell that holds nothing but a date and perhaps a time, of two that it could be the one month first:
-    to be shifted, and for no comparison. None for anything else."""
+def day_first(cell: str) -> bool | None:
+    """Whether a date in numbers has its day before its month, as far as it shows: "22/01/2024" True, "01/22/2024"
+    False, "01/02/2024" and anything else None."""
+    found = _ORDERED.match(cell)
+    days = [int(found[i]) > 12 for i in (1, 3)] if found else []
+    return days[0] if len(set(days)) == 2 else None
+
+
+def whole_day(cell: str, proven: Collection[bool] = ()) -> dt.date | None:
+    """The date in a cell that holds nothing but a date and perhaps a time: to be shifted, and for no comparison. None
+    for anything else.
+
+    Of the two that "01/02/2024" could be it is the one in the order that the other cells of the column have ``proven``
+    (`day_first`); where they have proven both it is neither, and where none, day first with dots, else month first.
+    """
+    by_day, by_month = possible_days(cell)
+    if by_day == by_month or len(proven) == 2:
+        return by_day if by_day == by_month else None
+    first = next(iter(proven), re.match(r"\s*\d{1,2}\.", cell) is not None)
+    return by_day if first else by_month
+
+
+def possible_days(cell: str) -> tuple[dt.date | None, dt.date | None]:
+    """What a cell that holds nothing but a date and perhaps a time may say, read day first and month first."""
     from curate.deid.text.dates import find_dates  # only where days are shifted
     from curate.deid.text.fold import fold_value
 
-    text = fold_value(cell)
-    spans = [(s, e, each) for s, e, each in find_dates(text) if each is not None]
-    if len({each for *_, each in spans}) != 1:
-        return None
-    start, end, day = spans[0]
-    rest = text[:start] + text[end:]
-    return None if re.search(r"[^\W\d_]{3,}", rest) or len(re.sub(r"\D", "", rest)) > 12 else day
+    text, found = fold_value(cell), list[dt.date | None]()
+    for order in (True, False):
+        spans = [(s, e, each) for s, e, each in find_dates(text, day_first=order) if each is not None]
+        start, end, day = spans[0] if len({each for *_, each in spans}) == 1 else (0, 0, None)
+        rest = text[:start] + text[end:]
+        found.append(None if re.search(r"[^\W\d_]{3,}", rest) or len(re.sub(r"\D", "", rest)) > 12 else day)
+    return found[0], found[1]
 
 
 def ranks(values: Sequence[str]) -> list[int]:
@@ -141,6 +164,7 @@ def _date(year: str, month: int, day: str, rest: str) -> tuple[dt.date, str] | N
         return None
 
 
+@lru_cache(maxsize=256)
 def _month(name: str) -> int | None:
     plain = "".join(c for c in unicodedata.normalize("NFKD", name.lower()) if not unicodedata.combining(c))
-    return _MONTH.get(plain[:3]) or _MONTH.get(plain[:4])
+    return next((number for number, each in enumerate(_MONTHS, start=1) if each.fullmatch(plain)), None)

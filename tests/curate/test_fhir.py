@@ -195,6 +195,13 @@ def test_xml_of_another_kind_and_markdown_are_named(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def test_resources_within_something_else_are_no_report(tmp_path: Path) -> None:
+    """An Atom feed of the drafts of FHIR has entries, too; nobody says what its other elements mean."""
+    entry = as_xml(report()).partition("?>")[2]
+    (tmp_path / "b.xml").write_text(f"<feed><entry><content>{entry}</content></entry></feed>")
+    assert [r.reason for r in read_reports(tmp_path, ReportColumns())] == [Reason.NOT_A_REPORT]
+
+
 def test_xml_that_breaks_off_is_malformed(tmp_path: Path) -> None:
     (tmp_path / "b.xml").write_text(as_xml(bundle([report(), *others()]))[:-60])
     assert [r.reason for r in read(tmp_path)] == [Reason.BROKEN_ROW]

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from curate.deid.words import vocabulary
-from curate.sources.days import DAY
+from curate.sources.days import DAY, day_first
 from curate.sources.reports.markup import plain_text, report_text
 from curate.sources.reports.section import canonical
 
@@ -191,10 +191,29 @@ class Kinds:
                 cells.setdefault(path, []).append(value)
         self._kinds = {path: kind_of(path.rpartition(".")[2], [c for c in found if c.strip()])
                        for path, found in cells.items()}  # fmt: skip
+        self._orders = {path: _orders(found) for path, found in cells.items() if self._kinds[path] is Kind.DATE}
 
     def of(self, path: str) -> Kind:
         """By its cells where the sample held any, else by its name."""
         return self._kinds.get(path) or kind_of_name(path.rpartition(".")[2])
+
+    def orders(self, path: str) -> frozenset[bool]:
+        """The orders of day and month that the column's dates have proven (`day_first`)."""
+        return self._orders.get(path, frozenset())
+
+    def see_orders(self, rest: Iterable[Mapping[str, Any]]) -> None:
+        """Look for the order of dates among further records as well."""
+        for path, value in (leaf for record in rest for leaf in leaves(record) if leaf[0] in self._orders):
+            self._orders[path] |= _orders([value])
+
+    @property
+    def undecided(self) -> bool:
+        """Is there a column of dates that have proven no order?"""
+        return not all(self._orders.values())
+
+
+def _orders(cells: Iterable[str]) -> frozenset[bool]:
+    return frozenset(order for cell in cells if (order := day_first(cell)) is not None)
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

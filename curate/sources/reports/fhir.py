@@ -53,10 +53,12 @@ def resources(file: Any) -> Iterator[tuple[str, Any]]:
         if len(raw) > _MAX_XML:
             raise DropRecord(Reason.TOO_LARGE)
         root = parse_xml(raw)
-        entries = root.findall("entry")
-        yield from (_of_entry(_value(each)) for each in entries)
-        if not entries:
-            yield _of_entry({"resource": _value(root)})
+        if not root.tag[:1].isupper():  # resources wrapped in something else
+            raise DropRecord(Reason.REFUSED_KIND)
+        entries = (
+            [_value(each) for each in root.findall("entry")] if root.tag == "Bundle" else [{"resource": _value(root)}]
+        )
+        yield from map(_of_entry, entries)
     elif _BUNDLE.search(head):
         yield from _values(file, "entry.item")
     elif head.startswith(b'{"'):

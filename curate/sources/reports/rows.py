@@ -12,7 +12,7 @@ import json
 import re
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -87,11 +87,15 @@ def open_records(
 
 @contextmanager
 def open_typed(path: Path, max_bytes: int = MAX_BYTES) -> Iterator[tuple[Records, Kinds, Iterator[Record]]]:
-    """(records, kinds of their columns, rows) of a file: what a column holds is shown by its first rows. Raises as
-    `open_records`."""
+    """(records, kinds of their columns, rows) of a file: what a column holds is shown by its first rows, the order of
+    day and month by any of them. Raises as `open_records`."""
     with open_records(path, max_bytes) as records:
         head = list(islice(records.rows, _SAMPLE))
-        yield records, Kinds(r for r in head if not isinstance(r, Reason)), chain(head, records.rows)
+        kinds = Kinds(r for r in head if not isinstance(r, Reason))
+        if len(head) == _SAMPLE and kinds.undecided:
+            with suppress(DropRecord), open_records(path, max_bytes) as again:
+                kinds.see_orders(r for r in again.rows if not isinstance(r, Reason))
+        yield records, kinds, chain(head, records.rows)
 
 
 def named_rows(records: Records, nested: bool = False) -> tuple[list[str], Iterator[Record]]:

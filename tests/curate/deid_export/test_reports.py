@@ -150,6 +150,16 @@ def test_the_same_patient_is_the_same_in_every_file_and_as_in_the_headers(tmp_pa
         assert got[0]["mrn"] == PSEUDO.key("patient", "Qh77001")
 
 
+def test_a_columns_dates_are_read_in_the_order_that_any_of_them_proves(tmp_path: Path) -> None:
+    """Sorted by date, so that the first 600 days are below 13."""
+    told = [f"{1 + i // 50:02}/01/2024" for i in range(600)] + ["13/01/2024"]
+    rows = [{"patient_id": f"Q{i}", "study_date": day, "report": "The chest is normal."} for i, day in enumerate(told)]
+    for spelt in (lambda day: day, lambda day: day.replace("/", ".")):
+        done = read(clean(as_csv(tmp_path / "r.csv", [{**r, "study_date": spelt(r["study_date"])} for r in rows])))
+        days = [f"2024-01-{day[:2]}" for day in told]
+        assert [r["study_date"] for r in done] == [PSEUDO.shift_date(f"Q{i}", day) for i, day in enumerate(days)]
+
+
 def test_a_text_file_is_one_report(tmp_path: Path) -> None:
     identity = {"PatientID": "QH77001", "PatientName": "Quartermaine^Allan", "AccessionNumber": "A4401"}
     image = write(tmp_path / "a.dcm", gradient(), **identity)
