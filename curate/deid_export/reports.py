@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,10 @@ class _RecordCleaner:
         codes = findings(row.texts, row.phi, self._source_words(forms, cells.kinds))
         if row.filled:
             codes += findings(row.filled, row.phi)
+        if {*codes} == {Finding.AGE} and cells.rules.text.dates == "shift":
+            # moved days still tell how long a patient has lived: of one over 89 they go
+            masked = replace(cells.rules, text=replace(cells.rules.text, dates="mask"))
+            return self.clean(raw, replace(cells, rules=masked), records, part)
         if (reason := rejection_reason(codes)) is not None:
             part.findings.update(codes)
             return reason

@@ -23,7 +23,7 @@ _DOCUMENTS = ("SR", "PR", "KO", "DOC", "PLAN", "RTPLAN", "AU", "ECG", "HD")  # m
 _VALUE = r"(?:^|\\)\s*(?:{})\s*(?:\\|$)"  # one whole value of ImageType
 _LOCALIZER = _VALUE.format(r"LOCALI[SZ]ER|SCOUT|TOPOGRAM|SURVIEW")
 _LOCALIZER_SERIES = r"(?i)(?:\b|_)(?:locali[sz]er|scout|topogramm?|surview)(?:\b|_)"
-_SLICED = ("CT", "MR", "PT")
+SLICED = ("CT", "MR", "PT")
 _SCREEN = _VALUE.format(
     r"SCREEN[^\\]*|DOSE(?:[ _-]?(?:INFO|REPORT|SUMMARY|SHEET|RECORD|SR))?|(?:CT_SOM\d\s+)?PROT(?:OCOL)?"
     r"|PATIENT[ _]PROTOCOL|REPORT"
@@ -126,7 +126,7 @@ def _screen(capture: pl.Expr) -> pl.Expr:
 
 def _localizer() -> pl.Expr:
     """By its ImageType; of slices, also by the name of the series, as MR writes no such value."""
-    named = pl.col("modality").is_in(_SLICED) & pl.col("series_description").str.contains(_LOCALIZER_SERIES)
+    named = pl.col("modality").is_in(SLICED) & pl.col("series_description").str.contains(_LOCALIZER_SERIES)
     return pl.col("image_type").str.contains(_LOCALIZER) | named
 
 

@@ -23,6 +23,8 @@ def init(
     ),
 ) -> None:
     """Look at folders and tables and write a recipe for them: columns guessed and shown, pairing tried on a sample."""
+    if out_.suffix.lower() in (".yaml", ".yml"):
+        raise RecipeError("--out", f"{out_} is called like a recipe; --out is the run's folder", f"--to {out_}")
     if to.exists():
         raise RecipeError("--to", f"{to} exists already; nothing is overwritten", "name another file")
     for path in paths:

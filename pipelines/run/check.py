@@ -166,7 +166,7 @@ def ocr_note(deid: Deid) -> list[str]:
 
     if text_reader.available():
         return []
-    return ["no OCR package: letters of side (L, R) are blanked as other text is (pip install 'radsift[ocr]')"]
+    return [f"no OCR package: letters of side (L, R) are blanked as other text is ({text_reader.INSTALL})"]
 
 
 def _filter(chosen: Filter, field: str) -> None:

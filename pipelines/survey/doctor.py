@@ -19,6 +19,7 @@ GIB = 2**30
 _SHM = Path("/dev/shm")  # noqa: S108  where Ray keeps its objects
 _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "lustre", "gpfs", "beegfs", "ceph", "9p")
 _CODECS = {"JPEG 2000": "JPEG2K", "JPEG-LS": "JPEGLS", "JPEG, 8 and 12 bits": "JPEG8", "JPEG lossless": "LJPEG"}
+_REINSTALL = "pip install --force-reinstall radsift"
 _PACKAGES = ("torch", "open_clip_torch", "ray", "pyarrow", "polars", "faiss-cpu", "pydicom", "numpy", "pillow")
 
 
@@ -48,8 +49,7 @@ def examine(folder: Path, secret: Path | None = None) -> Iterator[Check]:
         try:
             yield from look()
         except Exception as error:  # noqa: BLE001  it is what is being asked
-            fix = "reinstall: pip install -e . -c constraints.txt"
-            yield Check(name, "bad", f"{type(error).__name__} while looking", fix)
+            yield Check(name, "bad", f"{type(error).__name__} while looking", _REINSTALL)
 
 
 def _versions() -> Iterator[Check]:
@@ -77,20 +77,27 @@ def _decoders() -> Iterator[Check]:
 
 
 def _text_detector() -> Iterator[Check]:
+    import cv2
     import numpy as np
 
     from curate.deid.pixels import text_reader
     from curate.deid.pixels.text_detector import detected
 
-    blank = np.zeros((512, 512), np.uint8)
-    detected(blank, 0.5)
+    page, lines = np.zeros((512, 512), np.uint8), range(40, 512, 40)
+    for y in lines:
+        cv2.putText(page, "DOE JANE 1970-01-01", (20, y), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 255)
+    detected(page, 0.5)  # loads the network
     began = time.process_time()
-    detected(blank, 0.5)
+    found = len(detected(page, 0.5))
     spent = 1000 * (time.process_time() - began)
-    yield Check("text in pixels", "ok", f"the detector runs: {spent:.0f} ms CPU for 512 x 512")
+    says = f"the detector finds {found} of {len(lines)} lines that were drawn; {spent:.0f} ms CPU for 512 x 512"
+    if found == len(lines):
+        yield Check("text in pixels", "ok", says)
+    else:
+        yield Check("text in pixels", "bad", says, _REINSTALL)
     if not text_reader.available():
         says = "no OCR package: letters of side (L, R) are blanked as other text is"
-        yield Check("text in pixels", "note", says, "pip install 'radsift[ocr]'")
+        yield Check("text in pixels", "note", says, text_reader.INSTALL)
 
 
 def _device() -> Iterator[Check]:

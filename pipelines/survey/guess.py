@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from curate.errors import DropRecord, RecipeError
+from curate.ingest.files import SLICED
 from curate.places import place
 from curate.record import Reason
 from curate.sources.archives import walk_members
@@ -33,7 +34,7 @@ from pipelines.recipe.load import validated
 from pipelines.recipe.recipe import Recipe
 from pipelines.survey import require_there
 from pipelines.survey.paths import PathIds, path_ids, split_pattern
-from pipelines.survey.preview import preview
+from pipelines.survey.preview import Looked, look
 
 FILES, ROWS = 20_000, 200  # that are looked at: names of files, rows of a table
 _PICTURES = {
@@ -43,6 +44,7 @@ _PICTURES = {
 _TABLES = 50  # members of archives that are looked at for columns
 _SNIFFED = 400  # files without a telling name whose first bytes are read
 _PROSE = 20.0  # characters: a column of words that is this long in the mean may be the report
+_VOLUME = 4  # slices of a series, from which on not each is a picture of what its report says
 _FEW_PAIRS = 200  # up to which no filter of pictures is suggested
 _BY_LENGTH = "the longest prose"
 _SECTIONS = ("findings", "impression")
@@ -258,43 +260,57 @@ def _try_pairing(found: Guess, patterns: Sequence[PathIds]) -> None:
     if "images" not in found.fields or "reports" not in found.fields:
         return
     looser: dict[str, Any] = {"ignore": ["leading_zeros", "punctuation", "prefix"]}
-    best, looked = preview(_recipe(found.fields))
+    best = look(_recipe(found.fields))
     reports = found.fields["reports"]
     keep = list(range(len(reports)))
     for alone in _kinds_of_tables(found):
-        if best.is_few:
-            other, extent = preview(_recipe({**found.fields, "reports": [reports[n] for n in alone]}))
-            if other.paired > best.paired:
-                best, looked, keep = other, extent, alone
+        if best.pairing.is_few:
+            other = look(_recipe({**found.fields, "reports": [reports[n] for n in alone]}))
+            if other.pairing.paired > best.pairing.paired:
+                best, keep = other, alone
     tables = [n for n, source in enumerate(reports) if "columns" in source]
-    if not best.is_few and 0 < len(tables) < len(reports):  # a README beside the pictures is no report
-        other, extent = preview(_recipe({**found.fields, "reports": [reports[n] for n in tables]}))
-        if other.paired >= best.paired:
-            best, looked, keep = other, extent, tables
+    if not best.pairing.is_few and 0 < len(tables) < len(reports):  # a README beside the pictures is no report
+        other = look(_recipe({**found.fields, "reports": [reports[n] for n in tables]}))
+        if other.pairing.paired >= best.pairing.paired:
+            best, keep = other, tables
     _keep_reports(found, keep)
-    if best.is_few:
+    if best.pairing.is_few:
         for ids in patterns:
             image = {**found.fields["images"][0], "key_pattern": ids.key_pattern}
             texts = {"path": image["path"], "format": "txt", "name_pattern": ids.name_pattern}
             fields = {**found.fields, "images": [image], "reports": [texts], "pair": {"by": ["accession"]}}
-            other, extent = preview(_recipe(fields))
-            if other.paired > best.paired:
-                best, looked, found.fields = other, extent, fields
+            other = look(_recipe(fields))
+            if other.pairing.paired > best.pairing.paired:
+                best, found.fields = other, fields
                 found.why["images.0.key_pattern"] = ids.why
-    if best.is_few:
-        other, _ = preview(_recipe({**found.fields, "pair": looser}))
-        if other.paired > best.paired:
+    if best.pairing.is_few:
+        other = look(_recipe({**found.fields, "pair": looser}))
+        if other.pairing.paired > best.pairing.paired:
             best = other
             found.fields["pair"] = looser
             found.why["pair.ignore"] = "more pair so: compare some by hand"
-    if not best.is_few and best.paired < _FEW_PAIRS:
+    if (length := _series_length(best)) > _VOLUME:
+        found.fields.setdefault("pair", {})["per_series"] = "middle"
+        found.why["pair.per_series"] = f"about {length:.0f} slices a series, a report a study; or key, montage, all"
+    if not best.pairing.is_few and best.pairing.paired < _FEW_PAIRS:
         found.fields["filters"] = {"text_quality": {}}
-        found.why["filters"] = f"of {best.paired:,} pairs 'ours', the default, learns too little; this one needs few"
-    found.notes.append(f"{best.headline} (looked at {looked})")
-    found.notes += [f"  {line}" for line in best.lines[:6]]
+        pairs = f"{best.pairing.paired:,} pairs"
+        found.why["filters"] = f"of {pairs} 'ours', the default, learns too little; this one needs few"
+    found.notes.append(f"{best.pairing.headline} (looked at {best.extent})")
+    found.notes += [f"  {line}" for line in best.pairing.lines[:6]]
     found.notes += [
         f"left out, no more pair with it: {_scalar(r['path'])}" for n, r in enumerate(reports) if n not in keep
     ]
+
+
+def _series_length(looked: Looked) -> float:
+    """How many files the series of a slice has, in the mean over slices. Of n, a draw of the share f of all files holds
+    f (n - 1) beside each that it holds."""
+    files = pa.concat_tables(scan for _, scan in looked.scans)
+    named = zip(files["modality"].to_pylist(), files["series_uid"].to_pylist(), strict=True)
+    beside = Counter(series for modality, series in named if modality in SLICED and series)
+    pairs = sum(n * (n - 1) for n in beside.values())
+    return 1 + pairs / max(beside.total(), 1) * looked.files / max(looked.examined, 1)
 
 
 def _kinds_of_tables(found: Guess) -> list[list[int]]:

@@ -56,12 +56,6 @@ class Looked:
         return self.matched.index(self.reports, rules, pseudo)
 
 
-def preview(recipe: Recipe) -> tuple[Pairing, str]:
-    """How the pairing will go, and how much was looked at: see `look`."""
-    looked = look(recipe)
-    return looked.pairing, looked.extent
-
-
 def look(recipe: Recipe) -> Looked:
     """The recipe's pairing tried on a part of its archive: headers in memory, nothing is written.
 

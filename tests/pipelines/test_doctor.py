@@ -25,7 +25,12 @@ def test_a_sound_machine_has_nothing_bad_and_every_fault_has_a_fix(tmp_path: Pat
     assert not [c for c in checks if c.state == "bad"]
     assert all(c.fix for c in checks if c.state != "ok")
     assert told["secret"] == [Check("secret", "ok", "256 random bits")]
-    assert "torch" in told["versions"][0].says and "ms CPU" in told["text in pixels"][0].says
+    assert "torch" in told["versions"][0].says and "finds 12 of 12 lines" in told["text in pixels"][0].says
+
+
+def test_a_detector_that_finds_nothing_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("curate.deid.pixels.text_detector.detected", lambda *_: [])
+    assert found(tmp_path)["text in pixels"][0].state == "bad"
 
 
 def test_a_secret_that_others_read_a_passphrase_and_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,8 @@ from pipelines.recipe.load import load_recipe
 from pipelines.run.check import check
 from pipelines.run.execute import run_pipeline
 from pipelines.survey.guess import guess
-from pipelines.survey.preview import preview
+from pipelines.survey.preview import look
+from tests.curate.dicomfiles import gradient, write
 from tests.curate.pools import png, write_tar, write_zip
 from tests.pipelines.archive import make_archive
 
@@ -49,7 +50,7 @@ def test_a_hospitals_archive_gets_a_recipe_that_pairs_it(tmp_path: Path) -> None
     wanted = {"text": "report", "accession": "accession", "study": "study_uid", "patient": "patient_id"}
     assert columns == wanted | {"patient_name": "patient_name", "date": "study_date"}
     (tmp_path / "r.yaml").write_text(made.text())
-    pairing, _ = preview(load_recipe(tmp_path / "r.yaml"))
+    pairing = look(load_recipe(tmp_path / "r.yaml")).pairing
     assert pairing.paired > 0.8 * pairing.images
     assert made.notes[0].startswith(pairing.headline)
     with (archive / "reports" / "reports.csv").open() as f:
@@ -141,6 +142,19 @@ def test_ids_without_their_prefix_are_loosened_and_it_is_said(tmp_path: Path) ->
     assert not made.notes[0].startswith("0 of")
 
 
+@pytest.mark.parametrize(("slices", "drawn"), [(12, 2000), (12, 60), (3, 2000)])
+def test_a_series_of_many_slices_is_one_picture(
+    slices: int, drawn: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.survey.preview.IMAGES", drawn)
+    rows = [{"accession": f"A{n}", "report": f"No mass in segment {n}. The liver is normal."} for n in range(10)]
+    for n in range(10 * slices):
+        ids = {"AccessionNumber": f"A{n // slices}", "SeriesInstanceUID": f"1.2.{n // slices}"}
+        write(tmp_path / f"{n}.dcm", gradient(), Modality="CT", SOPInstanceUID=f"1.2.3.{n}", **ids)
+    made = guess([tmp_path, table(tmp_path / "ris" / "r.csv", rows)], tmp_path / "run", tmp_path / "s")
+    assert made.fields.get("pair", {}).get("per_series") == ("middle" if slices > 4 else None)
+
+
 def test_a_table_that_speaks_of_the_same_studies_is_left_out_and_it_is_said(tmp_path: Path) -> None:
     archive = make_archive(tmp_path / "a", 12, side=64)
     with (archive / "reports" / "reports.csv").open() as f:
@@ -175,6 +189,10 @@ def test_what_cannot_be_guessed_is_told_with_its_fix(
     pictures(tmp_path / "i", ["1.png"])
     (tmp_path / "recipe.yaml").write_text("mine")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["curate", "init", str(tmp_path / "i"), "--out", "x.yaml"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and "fix: --to x.yaml" in capsys.readouterr().err
     monkeypatch.setattr(sys, "argv", ["curate", "init", str(tmp_path / "i")])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -19,7 +19,7 @@ from pipelines.recipe.load import load_recipe
 from pipelines.recipe.recipe import Recipe
 from pipelines.report.summary import collect
 from pipelines.run.execute import run_pipeline
-from pipelines.survey.preview import preview
+from pipelines.survey.preview import look
 from tests.curate.dicomfiles import gradient, write
 from tests.inline import curate
 
@@ -93,7 +93,7 @@ def test_ids_of_several_patients_and_of_none_are_told_with_the_field_to_change(
     reasons = {"id_of_several_patients": 2, "image_without_report": 1, "report_without_image": 2}
     assert (manifests[-1].rows_in, manifests[-1].kept, manifests[-1].dropped) == (7, 2, reasons)
     first, *told = pipeline.pairing.warnings
-    assert first == "2 of 5 images found a report among 4" and told == preview(recipe)[0].warnings[1:]
+    assert first == "2 of 5 images found a report among 4" and told == look(recipe).pairing.warnings[1:]
     assert told[0].startswith("accession: 1 of 5 images hold a{4}, 1 of 4 reports hold A{4}, which stands for no id")
     assert told[1].startswith("2 images share an id with another patient's") and "columns.patient" in told[1]
     assert not any("require_same_patient" in line for line in told)
@@ -144,7 +144,7 @@ def test_a_plan_says_it_before_and_writes_nothing(secret_file: Path, tmp_path: P
     assert done.returncode == 0 and found in done.stdout, done.stderr
     assert "pair.ignore: [leading_zeros]" in done.stderr and ID.format(0)[2:] not in done.stdout + done.stderr
     assert sorted(tmp_path.rglob("*")) == before
-    assert preview(load_recipe(path, ["pair.ignore=[leading_zeros]"]))[0] == Pairing(5, 5, 5)
+    assert look(load_recipe(path, ["pair.ignore=[leading_zeros]"])).pairing == Pairing(5, 5, 5)
 
 
 def test_a_plan_looks_at_a_part_of_a_large_archive(
@@ -153,9 +153,10 @@ def test_a_plan_looks_at_a_part_of_a_large_archive(
     recipe = load_recipe(archive(tmp_path, secret_file, [ID.format(i) for i in range(5)]))
     monkeypatch.setattr("pipelines.survey.preview.IMAGES", 3)
     monkeypatch.setattr("pipelines.survey.preview.REPORTS", 4)
-    pairing, looked = preview(recipe)
-    assert looked == "3 of 5 files and the first 4 reports" and pairing.images == 3 and pairing.paired >= 2
-    assert preview(recipe) == (pairing, looked)
+    looked = look(recipe)
+    assert looked.extent == "3 of 5 files and the first 4 reports"
+    assert looked.pairing.images == 3 and looked.pairing.paired >= 2
+    assert (look(recipe).pairing, look(recipe).extent) == (looked.pairing, looked.extent)
 
 
 def test_a_rule_that_needs_an_order_says_so(secret_file: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pipelines.build import Pipeline
 from pipelines.recipe.load import load_recipe
 from pipelines.run.check import check
 from pipelines.run.execute import run_pipeline
-from pipelines.survey.preview import preview
+from pipelines.survey.preview import look
 from tests.curate.pools import Entries, png, write_tar, write_zip
 
 RECIPES = Path(__file__).parents[2] / "pipelines" / "recipes"
@@ -104,8 +104,8 @@ def test_a_plan_of_a_pool_without_texts_says_how_many_lack_one(tmp_path: Path, s
     pool.mkdir()
     write_tar(pool / "a.tar", [("a.png", png(1)), ("b.png", png(2)), ("a.txt", b"Clear lungs.")])
     places = [f"images.0.path={pool}", f"reports.0.path={pool}", f"out={tmp_path / 'run'}", f"secret={secret_file}"]
-    pairing, looked = preview(load_recipe(RECIPES / "webdataset.yaml", [*places, *QUICK]))
-    assert looked.startswith("3 of 3 files") and pairing.paired == 1
+    looked = look(load_recipe(RECIPES / "webdataset.yaml", [*places, *QUICK]))
+    assert looked.extent.startswith("3 of 3 files") and looked.pairing.paired == 1
 
 
 def test_a_table_of_images_with_splits_of_its_files(tmp_path: Path, secret_file: Path, inline_engine: Engine) -> None:

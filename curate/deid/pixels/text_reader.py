@@ -24,13 +24,15 @@ Corners = tuple[tuple[float, float], ...]
 
 # px: as it was taught; the lengths shown are multiples, so that shapes are few
 _HEIGHT, _STEP, _LONGEST = 48, 160, 640
+# without what it asks for: its opencv-python wants libGL and shares a module's name with the headless one
+INSTALL = "pip install --no-deps rapidocr rapidocr-onnxruntime omegaconf colorlog pyclipper shapely six"
 _ENOUGH = 0.5  # a line that is read so surely need not be turned around
 _MIN_CONTRAST = 4.0  # of 255
 
 
 @cache
 def available() -> bool:
-    """Whether the optional package (``pip install radsift[ocr]``) is there."""
+    """Whether the optional package (`INSTALL`) is there."""
     return find_spec(_PACKAGE) is not None
 
 

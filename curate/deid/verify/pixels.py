@@ -43,7 +43,7 @@ _MARKS = frozenset(_MARK_WORDS.split())
 
 
 def reads_pixels() -> bool:
-    """True if the optional OCR package is installed (``pip install radsift[ocr]``)."""
+    """True if the optional OCR package is installed."""
     return find_spec("rapidocr") is not None
 
 

@@ -255,6 +255,18 @@ def test_a_bad_row_is_left_out_and_counted_and_the_others_stay(tmp_path: Path) -
     assert clean(path).reason is Reason.BROKEN_ROW
 
 
+def test_days_that_tell_an_age_over_89_go_and_the_row_stays(tmp_path: Path) -> None:
+    rows = [
+        {"patient_id": "QH7", "report": "No fracture.", "note": f"known since {since}", "remark": "seen 3 March 2019"}
+        for since in ("17 May 1928", "17 May 1998")
+    ]
+    outcome = clean(as_csv(tmp_path / "a.csv", rows))
+    old, young = read(outcome)
+    assert not outcome.findings and outcome.rows == {"": 2}
+    assert (old["note"], old["remark"]) == ("known since [DATE]", "seen [DATE]")
+    assert "[DATE:" in young["note"] and "[DATE:" in young["remark"]
+
+
 def test_column_names_that_hold_values_are_renamed(tmp_path: Path) -> None:
     path = as_csv(tmp_path / "a.csv", [{"Quartermaine^Allan": "normal", "QH77001": "stable", "report": "clear"}])
     got = read(clean(path))
