@@ -43,12 +43,14 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """The right pairs of a set as towers see them; ``kinds`` are of "near", ``test`` bool[n] the part that is asked."""
+    """The right pairs of a set as towers see them; ``kinds`` are of "near", ``test`` bool[n] the part that is asked,
+    ``faulty`` bool[n] the set's own faults."""
 
     given: PairFeatures
     records: Records
     kinds: list[str]
     test: NDArray[np.bool_]
+    faulty: NDArray[np.bool_]
 
     def planted(self, index: NDArray[np.int64], source: NDArray[np.int64]) -> PairFeatures:
         """The pairs ``index``, with the texts of ``source``."""
@@ -56,27 +58,28 @@ class Pairs:
         return PairFeatures(own.names, own.groups, own.images, other.sentences, other.texts)
 
 
-def read(data: Path, name: str, work: Path) -> Pairs:
-    """A set without its own faults (placeholders, captions of three words, no text), features kept in ``work``."""
+def read(data: Path, name: str, work: Path, faults: bool = False) -> Pairs:
+    """A set, with its own ``faults`` (placeholders, captions of three words) or without; features kept in ``work``."""
     column, kinds = SETS[name]
     with (data / name / "pairs.csv").open(newline="", encoding="utf-8") as file:
         rows = [r for r in csv.DictReader(file) if r[column].strip() and _path(data / name, r).is_file()]
     asked = _test_cases([r["group_id"] for r in rows])
-    rows = [r for r in rows if not is_faulty(r[column])]
+    rows = [r for r in rows if faults or not is_faulty(r[column])]
     records = Records(
         [f"{r['group_id']}-{i:05d}" for i, r in enumerate(rows)],
         [_shrunk(_path(data / name, r).read_bytes()) for r in rows],
         [r[column] for r in rows],
         [r["group_id"] for r in rows],
     )
-    kept = work / f"features-{name}.npz"
+    kept = work / f"features-{name}{'-faults' * faults}.npz"
     if not kept.exists():
         images, texts, _ = features(open_towers(PACKAGED, "cpu"), records)
         np.savez(kept, images=images, texts=texts)
     told = np.load(kept)
     given = PairFeatures(records.keys, records.groups, told["images"], told["texts"], records.texts)
     test = np.array([group in asked for group in records.groups])
-    return Pairs(given, records, ["|".join(r[k] for k in kinds) for r in rows], test)
+    faulty = np.array([is_faulty(text) for text in records.texts])
+    return Pairs(given, records, ["|".join(r[k] for k in kinds) for r in rows], test, faulty)
 
 
 def _test_cases(groups: list[str]) -> set[str]:

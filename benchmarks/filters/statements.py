@@ -93,13 +93,17 @@ def exchanged(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
     return re.sub(r"[A-Za-z]+", swap, text)
 
 
+def parts(told: list[Contrast]) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+    """The pictures of the test part, and the others."""
+    names = np.random.default_rng(_SPLIT).permutation(np.unique([c.image for c in told]))
+    return names[: round(_TEST * len(names))], names[round(_TEST * len(names)) :]
+
+
 def measure(data: Path, work: Path, test: bool = True, heads: bool = True) -> dict[str, Any]:
     """kind -> method -> share of statements above their contrary, and its standard error over pictures drawn again.
     ``test``: of the test part; else of a third of the others, for choices."""
     told = contrasts(data)
-    images = np.unique([c.image for c in told])
-    names = np.random.default_rng(_SPLIT).permutation(images)
-    kept, rest = names[: round(_TEST * len(names))], names[round(_TEST * len(names)) :]
+    kept, rest = parts(told)
     asked = set(map(str, kept if test else rest[: len(rest) // 3]))
     taught = set(map(str, rest if test else rest[len(rest) // 3 :]))
     statements = sorted({(c.image, c.right) for c in told if c.image in taught})
@@ -108,7 +112,7 @@ def measure(data: Path, work: Path, test: bool = True, heads: bool = True) -> di
     owner = np.array([image for image, _ in right])
     with frozen.cached_features():
         clean, good, bad = (
-            _records(data, rows, part) for rows, part in zip((statements, right, wrong), "crw", strict=True)
+            records_of(data, rows, part) for rows, part in zip((statements, right, wrong), "crw", strict=True)
         )
         towers = open_towers(PACKAGED, "cpu")
         known, yes, no = (PairFeatures(r.keys, r.groups, *features(towers, r)[:2], r.texts) for r in (clean, good, bad))
@@ -128,7 +132,8 @@ def measure(data: Path, work: Path, test: bool = True, heads: bool = True) -> di
                         for name, (a, b) in scores.items()} for kind in np.unique(kinds)}  # fmt: skip
 
 
-def _records(data: Path, rows: list[tuple[str, str]], part: str) -> Records:
+def records_of(data: Path, rows: list[tuple[str, str]], part: str) -> Records:
+    """Pictures and what is said of them, a picture a patient."""
     pictures = {image: (data / "vqa_rad" / image).read_bytes() for image, _ in rows}
     keys = [f"{part}{i:05d}" for i in range(len(rows))]
     return Records(keys, [pictures[image] for image, _ in rows], [text for _, text in rows], [i for i, _ in rows])
