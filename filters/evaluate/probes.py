@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from filters.evaluate.encode import Rows
@@ -21,7 +20,6 @@ from filters.training.plan import hold_out
 _PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)  # L2 penalties, chosen by patients held out of the training half
 _FEW_SHOT_PENALTY = 0.1  # with a few shots there is no held-out data to choose by
 _VALIDATION = 0.25
-_UNSEEN_LOG_ODDS = -30.0  # of a class without training rows
 Floats = NDArray[np.float64]
 
 
@@ -50,27 +48,28 @@ def linear_probe(images: Rows, target: Target, split: Split, labels: NDArray[np.
     labelled = labels >= 0
     if len(np.unique(labels[labelled])) < 2:
         return {}
-    truth = np.eye(len(target.classes))[labels[labelled]]
-    fitted = _select_strength(
-        split.x[labelled], truth, [g for g, t in zip(split.groups, labelled, strict=True) if t], True, seed
-    )
-    return classified(target.labels, fitted(images), split.test)
+    scaler = StandardScaler().fit(split.x)
+    groups = [g for g, t in zip(split.groups, labelled, strict=True) if t]
+    fitted = _select_strength(scaler.transform(split.x[labelled]), labels[labelled], groups, seed)
+    return classified(target.labels, _shares(fitted, scaler.transform(images), len(target.classes)), split.test)
 
 
 def finding_probe(
     images: Rows, truths: dict[str, Floats], split: Split, trained: dict[str, Floats], seed: int
 ) -> dict[str, Metric]:
     """Macro AUROC and AUPRC of one logistic regression a finding; ``trained``: the training rows' truth by name."""
-    usable = [f for f in truths if {0.0, 1.0} <= set(trained[f].tolist())]
-    if not usable:
-        return {}
-    fitted = _select_strength(split.x, np.stack([trained[f] for f in usable], axis=1), split.groups, False, seed)
-    scores = fitted(images)
-    measured = [np.where(split.test, truths[f], np.nan) for f in usable]
-    return {
-        "auroc": average([auroc(scores[:, k], y) for k, y in enumerate(measured)]),
-        "auprc": average([auprc(scores[:, k], y) for k, y in enumerate(measured)]),
-    }
+    scaler = StandardScaler().fit(split.x)
+    x, asked = scaler.transform(split.x), scaler.transform(images)
+    metrics: dict[str, list[Metric]] = {"auroc": [], "auprc": []}
+    for name, truth in truths.items():
+        known = np.flatnonzero(np.isfinite(trained[name]))
+        labels = trained[name][known].astype(np.int64)
+        if len(np.unique(labels)) == 2:
+            fitted = _select_strength(x[known], labels, [split.groups[i] for i in known.tolist()], seed)
+            scores, measured = fitted.decision_function(asked), np.where(split.test, truth, np.nan)
+            metrics["auroc"].append(auroc(scores, measured))
+            metrics["auprc"].append(auprc(scores, measured))
+    return {name: average(parts) for name, parts in metrics.items() if parts}
 
 
 def few_shot(
@@ -80,7 +79,8 @@ def few_shot(
 
     A k for which some class has too few training records is left out. The interval is over the measured patients.
     """
-    classes, base = np.unique(labels[labels >= 0]), Probe.of(split.x)
+    classes, scaler = np.unique(labels[labels >= 0]), StandardScaler().fit(split.x)
+    x, asked = scaler.transform(split.x), scaler.transform(images)
     metrics: dict[str, Metric] = {}
     for k in rules.shots:
         if len(classes) < 2 or min(int((labels == c).sum()) for c in classes) < k:
@@ -89,71 +89,29 @@ def few_shot(
         for draw in range(rules.shot_draws):
             rng = np.random.default_rng([rules.seed, k, draw])
             chosen = np.concatenate([rng.choice(np.flatnonzero(labels == c), k, replace=False) for c in classes])
-            truth = np.eye(len(target.classes))[labels[chosen]]
-            fitted = base.fit(split.x[chosen], truth, _FEW_SHOT_PENALTY, True)
-            hits += fitted(images).argmax(axis=1) == target.labels
+            hits += _fit(x[chosen], labels[chosen], _FEW_SHOT_PENALTY).predict(asked) == target.labels
         hit = np.where(split.test & (target.labels >= 0), hits / rules.shot_draws, np.nan)
         metrics |= {f"accuracy@{k}": mean(hit), f"balanced_accuracy@{k}": recall(target.labels, hit)}
     return metrics
 
 
-def _select_strength(x: Rows, truth: Floats, groups: Sequence[str], exclusive: bool, seed: int) -> Probe:
+def _select_strength(x: Floats, labels: NDArray[np.int64], groups: Sequence[str], seed: int) -> LogisticRegression:
     """The probe with the penalty that is best on held-out patients, fitted again on all."""
-    base, held_out = Probe.of(x), hold_out(groups, _VALIDATION, seed + 1)
-    if not held_out.any() or held_out.all():
-        return base.fit(x, truth, _FEW_SHOT_PENALTY, exclusive)
-    losses = [
-        base.fit(x[~held_out], truth[~held_out], s, exclusive).loss(x[held_out], truth[held_out], exclusive)
-        for s in _PENALTIES
-    ]
-    return base.fit(x, truth, _PENALTIES[int(np.argmin(losses))], exclusive)
+    held_out, width = hold_out(groups, _VALIDATION, seed + 1), int(labels.max()) + 1
+    if not held_out.any() or len(np.unique(labels[~held_out])) < 2:
+        return _fit(x, labels, _FEW_SHOT_PENALTY)
+    shares = [_shares(_fit(x[~held_out], labels[~held_out], s), x[held_out], width) for s in _PENALTIES]
+    losses = [log_loss(labels[held_out], p, labels=range(width)) for p in shares]
+    return _fit(x, labels, _PENALTIES[int(np.argmin(losses))])
 
 
-@dataclass(frozen=True, eq=False)
-class Probe:
-    """Logistic regressions on standardised rows: one over classes that exclude each other, or one a finding.
-
-    Called with rows: scores float64[n, c], of exclusive classes log-probabilities.
-    """
-
-    scaler: StandardScaler
-    models: tuple[LogisticRegression, ...] = ()
-    exclusive: bool = True
-    width: int = 0
-
-    @classmethod
-    def of(cls, x: Rows) -> Probe:
-        """An unfitted probe, standardised by the rows ``x``."""
-        return cls(StandardScaler().fit(x))
-
-    def __call__(self, x: Rows) -> Floats:
-        rows = self.scaler.transform(x)
-        if not self.exclusive:
-            return np.column_stack([model.decision_function(rows) for model in self.models])
-        found, scores = self.models[0].decision_function(rows), np.full((len(rows), self.width), _UNSEEN_LOG_ODDS)
-        scores[:, self.models[0].classes_] = np.column_stack([-found, found]) / 2 if found.ndim == 1 else found
-        return np.asarray(log_softmax(scores, axis=1))
-
-    def fit(self, x: Rows, truth: Floats, strength: float, exclusive: bool) -> Probe:
-        """Fitted to ``truth`` float64[m, c]: one class a row (``exclusive``), or any number, NaN for unknown ones."""
-        rows, known = self.scaler.transform(x), np.isfinite(truth)
-        if exclusive:
-            labels = truth.argmax(axis=1)
-            sides = 2 if len(np.unique(labels)) == 2 else 1  # for two classes scikit-learn fits the difference
-            models = [_logistic(rows, labels, strength * len(rows) / sides)]
-        else:
-            penalty = strength * known.sum() / truth.shape[1]
-            models = [_logistic(rows[some], truth[some, k], penalty) for k, some in enumerate(known.T)]
-        return Probe(self.scaler, tuple(models), exclusive, truth.shape[1])
-
-    def loss(self, x: Rows, truth: Floats, exclusive: bool) -> float:
-        """The mean log loss without the penalty, summed over classes that are not exclusive."""
-        scores = self(x)
-        if exclusive:
-            return float(-(scores * truth).sum(axis=1).mean())
-        return float(np.nanmean(np.logaddexp(0, scores) - truth * scores) * truth.shape[1])
+def _fit(x: Floats, labels: NDArray[np.int64], penalty: float) -> LogisticRegression:
+    """``penalty`` is a row's, of half the squared weights."""
+    return LogisticRegression(C=1 / (penalty * len(x)), max_iter=1000).fit(x, labels)
 
 
-def _logistic(rows: Floats, labels: NDArray[Any], penalty: float) -> LogisticRegression:
-    """Minimises the log loss, summed over ``rows``, plus ``penalty`` times half the squared weights."""
-    return LogisticRegression(C=1 / penalty, max_iter=1000).fit(rows, labels)
+def _shares(fitted: LogisticRegression, x: Floats, width: int) -> Floats:
+    """float64[n, width]: probabilities, 0 of a class without training rows."""
+    out = np.zeros((len(x), width))
+    out[:, fitted.classes_] = fitted.predict_proba(x)  # of float32 rows: they sum to one to its precision
+    return out / out.sum(axis=1, keepdims=True)

@@ -1,9 +1,8 @@
 """A learned mixture: which fault a pair has, if any, from the columns of several filters.
 
 Multinomial logistic regression over standardised columns, one class a fault and one "right". A column may be missing
-(NaN): it is filled with its median and a flag says so. Besides the columns themselves it may use hinges of each or
-products of two; how much of that, and how strongly weights are held down, is chosen by cross-validation over whole
-groups (patients), and the probability of "right" is calibrated on what the folds had not seen.
+(NaN): it is filled with its median and a flag says so. How strongly weights are held down is chosen by cross-validation
+over whole groups (patients), and the probability of "right" is calibrated on what the folds had not seen.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit, softmax
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 
 from curate.errors import RunError
 from filters.methods.ours.calibration import Calibration, brier, ece, platt
@@ -24,56 +24,35 @@ from filters.metrics import auroc
 
 Floats = NDArray[np.float64]
 RIGHT = "right"
-BASES = ("linear", "hinges", "products")
 _CLIP = 6.0  # standard deviations: a column that went astray does not decide alone
-_KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles at which hinges bend
-
-
-@dataclass(frozen=True)
-class MixtureRules:
-    """``bases`` to choose among, simplest first; ``l2`` penalties to choose among, strongest first (half the squared
-    weights, per pair); ``folds`` of groups."""
-
-    bases: tuple[str, ...] = BASES
-    l2: tuple[float, ...] = (0.1, 0.03, 0.01, 0.003, 0.001)
-    folds: int = 5
+_L2 = (0.1, 0.03, 0.01, 0.003, 0.001)  # penalties to choose among: half the squared weights, per pair
+_FOLDS = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Expansion:
-    """Columns float64[n, k] -> regression inputs: fill, standardise, clip, flag what was missing, bend or multiply."""
+class Inputs:
+    """Columns float64[n, k] -> regression inputs: fill, standardise, clip, flag what was missing."""
 
-    basis: str
     fill: Floats
     center: Floats
     scale: Floats
     flagged: tuple[int, ...]
-    knots: Floats  # float64[k, hinges], of standardised columns
 
     def __call__(self, features: Floats) -> Floats:
         """float64[n, m]."""
         missing = np.isnan(features)
         z = (np.where(missing, self.fill, features) - self.center) / self.scale
-        z = np.clip(z, -_CLIP, _CLIP)
-        parts = [z, missing[:, list(self.flagged)].astype(np.float64)]
-        if self.basis == "hinges":
-            parts.append(np.maximum(z[:, :, None] - self.knots, 0).reshape(len(z), self.knots.size))
-        if self.basis == "products":
-            left, right = np.triu_indices(z.shape[1])
-            parts.append(np.clip(z[:, left] * z[:, right], -_CLIP, _CLIP))
-        return np.concatenate(parts, axis=1)
+        return np.hstack([np.clip(z, -_CLIP, _CLIP), missing[:, list(self.flagged)]])
 
     @classmethod
-    def of(cls, features: Floats, basis: str) -> Expansion:
+    def of(cls, features: Floats) -> Inputs:
         """Fitted to float64[n, k], NaN where missing; a column that says nothing becomes 0."""
         missing = np.isnan(features)
         empty = missing.all(axis=0)
         filled = np.where(empty, 0.0, features)
         fill, center, scale = (f(filled, axis=0) for f in (np.nanmedian, np.nanmean, np.nanstd))
         scale = np.where(scale > 1e-9 * (1 + np.abs(center)), scale, 1.0)
-        z = np.clip((np.where(missing, fill, filled) - center) / scale, -_CLIP, _CLIP)
-        flagged = tuple(np.flatnonzero(missing.any(axis=0) & ~empty).tolist())
-        return cls(basis, fill, center, scale, flagged, np.quantile(z, _KNOTS, axis=0).T)
+        return cls(fill, center, scale, tuple(np.flatnonzero(missing.any(axis=0) & ~empty).tolist()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +63,7 @@ class Mixture:
     names: tuple[str, ...]
     classes: tuple[str, ...]
     prior: tuple[float, ...]
-    expansion: Expansion
+    inputs: Inputs
     weights: Floats
     calibration: Calibration
     metrics: Mapping[str, float]
@@ -95,7 +74,7 @@ class Mixture:
         ``features`` float[n, k] in the order of ``names``, NaN where missing. RunError where one is infinite.
         """
         x = _checked(features, self.names)
-        raw = softmax(self.expansion(x) @ self.weights[:-1] + self.weights[-1], axis=1)
+        raw = softmax(self.inputs(x) @ self.weights[:-1] + self.weights[-1], axis=1)
         at = self.classes.index(RIGHT)
         right = self.calibration.apply(_logit(raw[:, at]))
         rest = np.delete(raw, at, axis=1)
@@ -115,27 +94,20 @@ class Mixture:
     def from_json(cls, value: Mapping[str, Any]) -> Mixture:
         """Of `to_json`'s values; KeyError, TypeError or ValueError where they are not or do not fit each other."""
         names, classes = tuple(map(str, value["names"])), tuple(map(str, value["classes"]))
-        e, weights = value["expansion"], np.array(value["weights"], np.float64)
-        fill, center, scale, knots = (np.array(e[n], np.float64) for n in ("fill", "center", "scale", "knots"))
-        expansion = Expansion(str(e["basis"]), fill, center, scale, tuple(map(int, e["flagged"])), knots)
+        e, weights = value["inputs"], np.array(value["weights"], np.float64)
+        fill, center, scale = (np.array(e[n], np.float64) for n in ("fill", "center", "scale"))
+        inputs = Inputs(fill, center, scale, tuple(map(int, e["flagged"])))
         prior = tuple(float(p) for p in value["prior"])
         if RIGHT not in classes or len(prior) != len(classes) or {len(fill), len(center), len(scale)} != {len(names)}:
             raise ValueError("a mixture's columns and classes do not fit each other")
-        inputs = expansion(np.zeros((1, len(names)))).shape[1]
-        if weights.shape != (inputs + 1, len(classes)) or not np.isfinite(weights).all():
-            raise ValueError(f"a mixture's weights are {inputs + 1} x {len(classes)} finite numbers")
+        rows = len(names) + len(inputs.flagged) + 1
+        if weights.shape != (rows, len(classes)) or not np.isfinite(weights).all():
+            raise ValueError(f"a mixture's weights are {rows} x {len(classes)} finite numbers")
         calibration = Calibration(**{n: float(value["calibration"][n]) for n in ("slope", "intercept")})
-        return cls(names, classes, prior, expansion, weights, calibration, dict(value["metrics"]))
+        return cls(names, classes, prior, inputs, weights, calibration, dict(value["metrics"]))
 
 
-def fit(
-    features: ArrayLike,
-    names: Sequence[str],
-    labels: Sequence[str],
-    groups: Sequence[str],
-    seed: int,
-    rules: MixtureRules | None = None,
-) -> Mixture:
+def fit(features: ArrayLike, names: Sequence[str], labels: Sequence[str], groups: Sequence[str], seed: int) -> Mixture:
     """Learn which of ``labels`` ("right" or a fault) float[n, k] ``features`` speak for; folds never part a group.
 
     ``metrics``: of pairs their fold had not seen, the log loss over classes and, of "right", AUROC, against each fault
@@ -143,7 +115,6 @@ def fit(
     arguments. RunError where there are not both right pairs and wrong ones in at least two groups, or where a feature
     is infinite.
     """
-    rules = rules or MixtureRules()
     x = _checked(features, names)
     classes = tuple(sorted(set(labels)))
     if len(labels) != len(x) or len(groups) != len(x):
@@ -151,18 +122,16 @@ def fit(
     if RIGHT not in classes or len(classes) < 2 or len(set(groups)) < 2:
         raise RunError("a mixture needs right pairs and wrong ones, of two patients at least: give more clean pairs")
     y = np.array([classes.index(label) for label in labels])
-    fold = _folds(groups, rules.folds, seed)
-    basis, l2, unseen = _choose(x, y, fold, groups, len(classes), rules)
-    expansion = Expansion.of(x, basis)
-    path = [penalty for penalty in rules.l2 if penalty > l2] + [l2]
-    weights = _digits(list(_path(expansion(x), y, len(classes), path))[-1])
+    l2, unseen = _choose(x, y, _folds(groups, seed), len(classes))
+    inputs = Inputs.of(x)
+    weights = _digits(list(_path(inputs(x), y, len(classes), [penalty for penalty in _L2 if penalty >= l2]))[-1])
     at = classes.index(RIGHT)
     right = y == at
     logits = _logit(unseen[:, at])
     calibration = platt(logits, right)
     calibrated = calibration.apply(logits)
     metrics = {
-        "log_loss": float(-np.log(unseen[np.arange(len(y)), y]).mean()),
+        "log_loss": float(log_loss(y, unseen, labels=range(len(classes)))),
         "auroc": auroc(logits, right),
         **{f"auroc_{name}": _against(logits, y, at, k) for k, name in enumerate(classes) if k != at},
         "ece": ece(calibrated, right),
@@ -171,7 +140,7 @@ def fit(
         "pairs": float(len(y)),
     }
     prior = tuple((np.bincount(y, minlength=len(classes)) / len(y)).tolist())
-    return Mixture(tuple(names), classes, prior, expansion, weights, calibration, metrics)
+    return Mixture(tuple(names), classes, prior, inputs, weights, calibration, metrics)
 
 
 def _against(logits: Floats, y: NDArray[np.int64], right: int, fault: int) -> float:
@@ -179,39 +148,18 @@ def _against(logits: Floats, y: NDArray[np.int64], right: int, fault: int) -> fl
     return auroc(logits[some], y[some] == right)
 
 
-def _choose(
-    x: Floats, y: NDArray[np.int64], fold: NDArray[np.int64], groups: Sequence[str], k: int, rules: MixtureRules
-) -> tuple[str, float, Floats]:
-    """(basis, l2, probabilities float64[n, k] of pairs their fold had not seen). A later basis must beat an earlier
-    one by more than the standard error of the difference over groups."""
-    best: tuple[str, float, Floats] | None = None
-    for basis in rules.bases:
-        predicted = np.empty((len(rules.l2), len(x), k))
-        for f in range(int(fold.max()) + 1):
-            train, test = fold != f, fold == f
-            expansion = Expansion.of(x[train], basis)
-            left = expansion(x[test])
-            for i, w in enumerate(_path(expansion(x[train]), y[train], k, rules.l2)):
-                predicted[i, test] = softmax(left @ w[:-1] + w[-1], axis=1)
-        predicted = np.maximum(predicted, 1e-12)
-        losses = [_losses(p, y).mean() for p in predicted]
-        i = int(np.argmin(losses))
-        if best is None or _clearly_less(_losses(predicted[i], y) - _losses(best[2], y), groups):
-            best = (basis, rules.l2[i], predicted[i])
-    assert best is not None
-    return best
-
-
-def _losses(p: Floats, y: NDArray[np.int64]) -> Floats:
-    return np.asarray(-np.log(p[np.arange(len(y)), y]))
-
-
-def _clearly_less(difference: Floats, groups: Sequence[str]) -> bool:
-    """Whether the mean of ``difference`` is below 0 by more than its standard error over groups."""
-    unit = np.unique(np.asarray(groups), return_inverse=True)[1]
-    sums = np.bincount(unit, weights=difference - difference.mean())
-    error = float(np.sqrt((sums**2).sum())) / len(difference)
-    return bool(difference.mean() < -error)
+def _choose(x: Floats, y: NDArray[np.int64], fold: NDArray[np.int64], k: int) -> tuple[float, Floats]:
+    """(l2, probabilities float64[n, k] of pairs their fold had not seen)."""
+    predicted = np.empty((len(_L2), len(x), k))
+    for f in range(int(fold.max()) + 1):
+        train, test = fold != f, fold == f
+        inputs = Inputs.of(x[train])
+        left = inputs(x[test])
+        for i, w in enumerate(_path(inputs(x[train]), y[train], k, _L2)):
+            predicted[i, test] = softmax(left @ w[:-1] + w[-1], axis=1)
+    predicted = np.maximum(predicted, 1e-12)
+    best = int(np.argmin([log_loss(y, p, labels=range(k)) for p in predicted]))
+    return _L2[best], predicted[best]
 
 
 def _path(x: Floats, y: NDArray[np.int64], k: int, l2: Sequence[float]) -> Iterator[Floats]:
@@ -229,11 +177,11 @@ def _path(x: Floats, y: NDArray[np.int64], k: int, l2: Sequence[float]) -> Itera
         yield np.hstack([-weights, weights]) / 2 if k == 2 else weights
 
 
-def _folds(groups: Sequence[str], folds: int, seed: int) -> NDArray[np.int64]:
+def _folds(groups: Sequence[str], seed: int) -> NDArray[np.int64]:
     """int64[n]: the fold of each row's group, about equal numbers of groups each, independent of row order."""
     names, unit = np.unique(np.asarray(groups), return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(names))
-    return np.asarray((order % min(folds, len(names)))[unit])
+    return np.asarray((order % min(_FOLDS, len(names)))[unit])
 
 
 def _logit(p: Floats) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from filters.methods.ours.mixture import Mixture, MixtureRules, fit
+from filters.methods.ours.mixture import Mixture, fit
 from filters.methods.ours.prior import factors, right_share, weighed
 from filters.metrics import auroc
 
@@ -28,8 +28,7 @@ def pairs(n: int, seed: int, right: float = 0.25) -> tuple[np.ndarray, np.ndarra
 @pytest.fixture(scope="module")
 def mixture() -> Mixture:
     x, kinds = pairs(1600, 0)
-    rules = MixtureRules(bases=("linear",), l2=(0.01,), folds=4)
-    return fit(x, NAMES, kinds.tolist(), [f"p{i // 4}" for i in range(len(x))], seed=0, rules=rules)
+    return fit(x, NAMES, kinds.tolist(), [f"p{i // 4}" for i in range(len(x))], seed=0)
 
 
 def test_what_is_rare_or_cannot_be_told_counts_less(mixture: Mixture) -> None:
