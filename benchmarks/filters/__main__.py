@@ -4,8 +4,7 @@
                                  [--out FILE] [--plot FILE] [--fresh]
 
 Parts: synthetic (every method's AUROC by fault, precision among the kept), second-writer (the same films in words and
-with faults that no method knows), poison, real (--data holds radiology_pairs;
-real-scratch: its methods that begin at random), mismatches (judges beside heads and baselines, on pairs and whole
+with faults that no method knows), poison, mismatches (judges beside heads and baselines, on pairs and whole
 studies deranged, with a clean set and without), statements (what clinicians stated of pictures against its contrary:
 denial, side, position), rate (scoring, end to end against the model alone), reselect (another cut over a million
 scores). A run goes on where one stopped. What the kept pairs are worth to a model is
@@ -27,7 +26,7 @@ def main() -> None:
         PARTS,
         options,
         ("rate", "reselect", "mismatches", "statements"),
-        ("real", "real-scratch", "mismatches", "statements"),
+        ("mismatches", "statements"),
     )
     options.plot.write_text(plot.svg(results), "utf-8")
     print(table.markdown(results))

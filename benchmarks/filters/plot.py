@@ -1,4 +1,4 @@
-"""The results as one SVG: AUROC by fault, precision by filter, AUROC on real pairs, the poisoning curve."""
+"""The results as one SVG: AUROC by fault, precision by filter, the poisoning curve."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from html import escape
 from typing import Any
 
-from benchmarks.filters.table import WANTED, interval, methods, real_pairs
+from benchmarks.filters.table import WANTED, interval, methods
 
 _WIDTH, _ROW, _LABEL = 760, 22, 190
 _OURS, _OTHER, _WISH = "#1b7f5c", "#9aa3ad", "#c0392b"
@@ -23,7 +23,6 @@ def svg(results: dict[str, Any]) -> str:
         y = _panel(parts, y, f"AUROC: right against {fault}", rows, 0.4, 1.0, wish)
     precision = {n: [s["precision"] for s in seeds] for n, seeds in found.items()}
     y = _panel(parts, y, "Right pairs among the kept fifth", _best_first(precision), 0.0, 1.0, 0.75)
-    y = _real(parts, y, results)
     y = _curve(parts, y, list(results.get("poison", {}).values()))
     body = "\n".join(parts)
     return (
@@ -74,14 +73,6 @@ def _panel(
 
 def _best_first(rows: dict[str, list[float]]) -> dict[str, list[float]]:
     return dict(sorted(rows.items(), key=lambda row: -interval(row[1])[0]))
-
-
-def _real(parts: list[str], y: float, results: dict[str, Any]) -> float:
-    """AUROC on real pairs."""
-    for kind, told in real_pairs(results).items():
-        rows = {name: [s["auroc"] for s in seeds] for name, seeds in told.items()}
-        y = _panel(parts, y, f"Real pairs, {kind} mismatches: AUROC", _best_first(rows), 0.4, 1.0, None)
-    return y
 
 
 def _curve(parts: list[str], y: float, seeds: list[dict[str, float]]) -> float:

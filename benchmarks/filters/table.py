@@ -43,7 +43,7 @@ def markdown(results: dict[str, Any]) -> str:
         _poison,
         _mismatches,
         _statements,
-        _real,
+        _second_writer,
         _rest,
     )
     return "\n".join(line for make in makers for line in make(results))
@@ -71,36 +71,6 @@ def _poison(results: dict[str, Any]) -> Iterator[str]:
     for share in seeds[0]:
         yield f"| {float(share):.0%} | {said([s[share] for s in seeds])} |"
     yield ""
-
-
-def real_pairs(results: dict[str, Any]) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """kind of mismatches -> method -> what each seed found."""
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for part in ("real", "real-scratch"):
-        for seed in results.get(part, {}).values():
-            for kind, told in seed.items():
-                for name in (n for n in told if n != "pairs"):
-                    found.setdefault(kind, {}).setdefault(name, []).append(told[name])
-    return found
-
-
-def _real(results: dict[str, Any]) -> Iterator[str]:
-    if not (found := real_pairs(results)):
-        return
-    yield "| recorded mismatches | filter | AUROC | precision | AUROC, the set's own faults |"
-    yield "|---|---|---|---|---|"
-    for kind, told in found.items():
-        for name, seeds in sorted(told.items(), key=lambda x: -interval([s["auroc"] for s in x[1]])[0]):
-            cells = (said([s[k] for s in seeds]) for k in ("auroc", "precision", "auroc natural faults"))
-            yield f"| {kind} | {name} | {' | '.join(cells)} |"
-    yield ""
-    shares = {kind: [s["right"] for s in told.get("ours", []) if "right" in s] for kind, told in found.items()}
-    if any(shares.values()):
-        yield "| recorded mismatches | right pairs | as `ours` says, mean probability |"
-        yield "|---|---|---|"
-        for kind, seeds in shares.items():
-            yield f"| {kind} | {interval([s['true'] for s in seeds])[0]:.3f} | {said([s['said'] for s in seeds])} |"
-        yield ""
 
 
 def _mismatches(results: dict[str, Any]) -> Iterator[str]:

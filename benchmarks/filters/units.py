@@ -28,20 +28,6 @@ def _poison(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     return poison(seed, QUICK if quick else Size(pool=1500, clean=300))
 
 
-def _real(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
-    from benchmarks.filters.real import measure
-
-    assert data is not None
-    return measure(data, seed, 0.3 if quick else 1.0, work)
-
-
-def _scratch(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
-    from benchmarks.filters.real import measure
-
-    assert data is not None
-    return measure(data, seed, 0.3 if quick else 1.0, work, scratch=True)
-
-
 def _mismatches(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     from benchmarks.filters.mismatches import measure
 
@@ -75,8 +61,6 @@ PARTS: dict[str, Measure] = {
     "synthetic": _synthetic,
     "second-writer": _second_writer,
     "poison": _poison,
-    "real": _real,
-    "real-scratch": _scratch,
     "mismatches": _mismatches,
     "statements": _statements,
 }

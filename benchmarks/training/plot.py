@@ -7,9 +7,9 @@ from html import escape
 from typing import Any
 
 from benchmarks.training.answers import cells_of, rows
-from benchmarks.training.real import MISMATCHES
+from benchmarks.training.induced import KINDS, POOLED, PRIMARY
 from benchmarks.training.selections import OURS
-from benchmarks.training.table import REAL, SYNTHETIC
+from benchmarks.training.table import SYNTHETIC
 from filters.compare.outcome import ALL, Estimate, estimate, value
 
 _WIDTH, _ROW, _LABEL, _RIGHT = 760, 22, 190, 170
@@ -51,11 +51,11 @@ def _panels(results: dict[str, Any]) -> list[tuple[str, Panel, float | None]]:
         found.append(
             ("Synthetic pool, R@10 by share of the samples seen; the line: all with all of them", panel, whole)
         )
-    for kind in MISMATCHES:
-        cells = cells_of(results, "real", kind)
-        for title in ("image to text R@10", "region"):
-            panel = [(r.selection, r.estimate) for r in rows(cells, REAL[title])]
-            found.append((f"Real pairs, {kind} mismatches: {title}", panel, None))
+    for one in results.get("real", {}).values():
+        for kind in KINDS:
+            gains = one[kind][POOLED][PRIMARY]
+            panel = [(n, Estimate(g["gain"], g["low"], g["high"], one["seeds"])) for n, g in gains.items() if n != ALL]
+            found.append((f"Real pairs, {kind}: gain over all in {PRIMARY}", panel, 0.0))
     for told in results.get("loader", {}).values():
         panel = [(case, Estimate(rates["ratio"], None, None, 1)) for case, rates in told.items()]
         found.append(("Loader: records/s over webdataset's", panel, 0.95))

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.training.answers import Name, cells_of, enough, gap, rows
-from benchmarks.training.real import HELD, MISMATCHES, OUTSIDE
+from benchmarks.training.induced import KINDS, NATURAL, POOLED, PRIMARY, SETS, VQA
 from benchmarks.training.synthetic import SAME
-from filters.compare.outcome import Estimate
+from filters.compare.outcome import ALL, Estimate, estimate
 
 _RATIO, _PARITY, _GAP, _BUDGET, _WAITING = 0.95, 1e-5, 0.95, 0.25, 0.01
 SYNTHETIC: dict[str, Name] = {
@@ -17,15 +17,6 @@ SYNTHETIC: dict[str, Name] = {
     "R@1": (SAME, "retrieval", "r1"),
     "findings, AUROC": (SAME, "findings", "auroc"),
     "side": (SAME, "side", "preferred"),
-}
-REAL: dict[str, Name] = {
-    "image to text R@10": (HELD, "retrieval/image_to_text", "r10"),
-    "text to image R@10": (HELD, "retrieval/text_to_image", "r10"),
-    "modality": (HELD, "zero_shot/modality", "auroc"),
-    "plane": (HELD, "zero_shot/view", "auroc"),
-    "region": (HELD, "zero_shot/body_part", "auroc"),
-    "tumours": (OUTSIDE, "zero_shot/classes", "auroc"),
-    "tumours, probe": (OUTSIDE, "linear_probe/classes", "accuracy"),
 }
 HEADLINE = "R@10"
 Results = dict[str, Any]
@@ -40,9 +31,7 @@ def markdown(results: Results) -> str:
     for what, wanted, measured, reached in promised:
         lines.append(f"| {what} | {wanted} | {measured} | {'–' if reached is None else 'yes' if reached else 'no'} |")
     tables = [_selections("Synthetic pool", cells_of(results, "synthetic"), SYNTHETIC)]
-    tables += [
-        _selections(f"Real pairs, {kind} mismatches", cells_of(results, "real", kind), REAL) for kind in MISMATCHES
-    ]
+    tables += [_pooled(results), _by_set(results)]
     return "\n".join(lines + [line for part in tables for line in part])
 
 
@@ -105,6 +94,40 @@ def _selections(title: str, cells: list[dict[str, Any]], names: dict[str, Name])
         cols = [told[place] for told in found.values()]
         shown = " | ".join(said(r.estimate) + _against_all(r.gain) for r in cols)
         yield f"| {row.selection} | {sum(right) / len(right):.0%} | {shown} |"
+
+
+def _pooled(results: Results) -> Iterator[str]:
+    """Gains over all, the mean over the sets of real pairs, and their share of the oracle's."""
+    for one in results.get("real", {}).values():
+        gains = {kind: one[kind][POOLED][PRIMARY] for kind in KINDS}
+        names = list(dict.fromkeys(name for told in gains.values() for name in told if name != ALL))
+        yield ""
+        yield f"| {PRIMARY}, {one['seeds']} seeds | {' | '.join(gains)} |"
+        yield "|---|" + "---|" * len(gains)
+        means = [f"{told[ALL]['mean']:.3f}" for told in gains.values()]
+        yield f"| {ALL} | {' | '.join(means)} |"
+        for name in names:
+            yield f"| {name} | {' | '.join(_gain(told.get(name)) for told in gains.values())} |"
+
+
+def _by_set(results: Results) -> Iterator[str]:
+    """Every measure of every set: the gain over all; and how well the sets' own faults are found."""
+    for one in results.get("real", {}).values():
+        for kind in KINDS:
+            for name, measures in one[kind].items():
+                for measure, told in measures.items() if name in (*SETS, VQA) else ():
+                    shown = "; ".join(f"{n} {_gain(g)}" for n, g in told.items() if n != ALL)
+                    yield f"{kind}, {name}, {measure}: all {told[ALL]['mean']:.3f}; {shown}"
+        for name, told in one[NATURAL]["own faults"].items():
+            yield f"own faults of {name}, AUROC: " + "; ".join(f"{n} {said(estimate(v))}" for n, v in told.items())
+
+
+def _gain(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "–"
+    shown = f"{found['gain']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
+    share = found.get("of the oracle's")
+    return shown if share is None else f"{shown}, {share[0]:.0%} [{share[1]:.0%}, {share[2]:.0%}]"
 
 
 def _against_all(gain: Estimate | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.parts import Measure
-from benchmarks.training import real, synthetic
+from benchmarks.training import synthetic
 
 
 def _loader(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
@@ -32,8 +32,10 @@ def _synthetic(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
 
 
 def _real(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
+    from benchmarks.training.induced import measure
+
     assert data is not None
-    return real.measure(seed, real.QUICK if quick else real.Size(), data, work)
+    return measure(data, 2 if quick else 10, work)
 
 
 PARTS: dict[str, Measure] = {

@@ -112,6 +112,7 @@ def _fit(x: Floats, labels: NDArray[np.int64], penalty: float) -> LogisticRegres
 
 def _shares(fitted: LogisticRegression, x: Floats, width: int) -> Floats:
     """float64[n, width]: probabilities, 0 of a class without training rows."""
-    out = np.zeros((len(x), width))
-    out[:, fitted.classes_] = fitted.predict_proba(x)  # of float32 rows: they sum to one to its precision
-    return out / out.sum(axis=1, keepdims=True)
+    out: Floats = np.zeros((len(x), width))
+    out[:, fitted.classes_] = fitted.predict_proba(x)
+    out /= out.sum(axis=1, keepdims=True)  # of float32 rows they sum to one to its precision alone
+    return out

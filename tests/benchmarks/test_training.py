@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ from benchmarks.filters.pool import Pool
 from benchmarks.filters.synthetic import distinct, top
 from benchmarks.gpu import training as gpu
 from benchmarks.peaks import peak
-from benchmarks.training import loader, parity, plot, synthetic, table
+from benchmarks.training import induced, loader, parity, plot, power, synthetic, table
 from benchmarks.training.answers import enough, gap
 from benchmarks.training.selections import Ground, cells, done
 from benchmarks.training.shards import as_jpeg, write_shards
 from benchmarks.training.table import SYNTHETIC
 from filters.compare.runs import EvaluationTask
 from filters.evaluate.data import read_set
+from filters.evaluate.estimate import mean
 from filters.evaluate.rules import EvaluateRules
+from filters.judges.fit import PairFeatures
 from filters.rules import ModelRules, TrainingRules
 from filters.towers.lit import LitModel
 from filters.towers.model import create_filter
@@ -186,3 +189,68 @@ def told_by(selection: str, budget: float, seed: int) -> dict[str, Any]:
         "findings": {"auroc": value},
         "side": {"preferred": value},
     }
+
+
+def test_power_counts_patients_and_pairs_models_by_seed() -> None:
+    groups = [f"p{i // 3}" for i in range(60)]
+    chosen = power.drawn_patients(groups, 25, np.random.default_rng(0))
+    assert 25 <= chosen.sum() < 28 and len({g for g, c in zip(groups, chosen, strict=True) if c}) * 3 == chosen.sum()
+    weights = power.weights_of(chosen, groups)
+    assert weights.shape == (201, 60) and (weights[0] == chosen).all() and not weights[:, ~chosen].any()
+    assert (weights.sum(axis=1) == chosen.sum()).all()  # whole patients of three pairs each
+    better = [mean(np.arange(60) % 2 + 0.5 + seed) for seed in (0, 1, 2)]
+    worse = [mean(np.arange(60) % 2 + seed) for seed in (0, 1, 2)]
+    found = power.gain(better, worse, np.array([0, 2]), weights)
+    assert found.value == pytest.approx(0.5) and found.n == 2 and found.certain
+
+
+def features_of(n: int, seed: int) -> PairFeatures:
+    """Pairs of pictures and texts that follow from each other, three a case."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.normal(size=(n, 6))
+    images, texts = ((hidden @ rng.normal(size=(6, 20))).astype(np.float32) for _ in range(2))
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (images, texts)]
+    return PairFeatures(
+        [f"k{i}" for i in range(n)], [f"c{i // 3}" for i in range(n)], *unit, [f"t{i}" for i in range(n)]
+    )
+
+
+def test_induced_models_learn_from_right_pairs_and_less_from_wrong_ones() -> None:
+    whole = features_of(240, 0)
+    held, pool = whole.take(np.arange(60)), whole.take(np.arange(60, 240))
+    wrong = replace(pool, sentences=pool.sentences[::-1].copy(), texts=pool.texts[::-1])
+    good, bad = (
+        np.mean(list(induced._examined(induced.induced(p, 0), held, None)[induced.PRIMARY].values()))
+        for p in (pool, wrong)
+    )
+    assert good > 0.85 and bad < 0.65
+    asked = induced.Contraries(
+        held.groups, np.array(["denial"] * 60), held.images, held.sentences, held.sentences[::-1].copy()
+    )
+    told = induced._examined(induced.induced(pool, 0), held, asked)["denial told from its contrary"]
+    assert np.mean(list(told.values())) > 0.8 and len(told) == 20
+
+
+def test_prototypes_leave_outliers_for_last() -> None:
+    rng = np.random.default_rng(0)
+    rows = torch.from_numpy(rng.normal(size=(64, 4)).astype(np.float32)) * 0.1 + torch.tensor([1.0, 0, 0, 0])
+    rows[7] = torch.tensor([0.0, 9.0, 0, 0])
+    rows[8:24] = rows[8]  # the same picture sixteen times
+    kept = induced.curated(rows, torch.tensor([[1.0, 0, 0, 0]]), 32)
+    assert len(set(kept.tolist())) == 32 and 7 not in kept and len(set(kept.tolist()) & set(range(8, 24))) < 8
+
+
+def test_a_gain_is_certain_where_seeds_and_cases_agree() -> None:
+    rng = np.random.default_rng(1)
+    told = []
+    for _ in range(8):
+        cases = {f"c{i}": float(rng.normal(0.6, 0.1)) for i in range(40)}
+        noisy = {c: v + rng.normal(0, 0.1) for c, v in cases.items()}
+        told.append({"set": {
+            induced.ALL: {induced.PRIMARY: cases}, induced.RANDOM: {induced.PRIMARY: noisy},
+            "judges": {induced.PRIMARY: {c: v + 0.05 for c, v in cases.items()}},
+            induced.ORACLE: {induced.PRIMARY: {c: v + 0.1 for c, v in cases.items()}},
+        }})  # fmt: skip
+    row = induced.summary(told)[induced.POOLED][induced.PRIMARY]
+    assert row["judges"]["low"] > 0 and row["judges"]["of the oracle's"][0] == pytest.approx(0.5)
+    assert row[induced.RANDOM]["low"] < 0 < row[induced.RANDOM]["high"]
