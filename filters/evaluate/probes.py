@@ -59,14 +59,14 @@ def finding_probe(
 ) -> dict[str, Metric]:
     """Macro AUROC and AUPRC of one logistic regression a finding; ``trained``: the training rows' truth by name."""
     scaler = StandardScaler().fit(split.x)
-    x, asked = scaler.transform(split.x), scaler.transform(images)
+    x, rows = scaler.transform(split.x), scaler.transform(images)
     metrics: dict[str, list[Metric]] = {"auroc": [], "auprc": []}
     for name, truth in truths.items():
         known = np.flatnonzero(np.isfinite(trained[name]))
         labels = trained[name][known].astype(np.int64)
         if len(np.unique(labels)) == 2:
             fitted = _select_strength(x[known], labels, [split.groups[i] for i in known.tolist()], seed)
-            scores, measured = fitted.decision_function(asked), np.where(split.test, truth, np.nan)
+            scores, measured = fitted.decision_function(rows), np.where(split.test, truth, np.nan)
             metrics["auroc"].append(auroc(scores, measured))
             metrics["auprc"].append(auprc(scores, measured))
     return {name: average(parts) for name, parts in metrics.items() if parts}
@@ -80,7 +80,7 @@ def few_shot(
     A k for which some class has too few training records is left out. The interval is over the measured patients.
     """
     classes, scaler = np.unique(labels[labels >= 0]), StandardScaler().fit(split.x)
-    x, asked = scaler.transform(split.x), scaler.transform(images)
+    x, rows = scaler.transform(split.x), scaler.transform(images)
     metrics: dict[str, Metric] = {}
     for k in rules.shots:
         if len(classes) < 2 or min(int((labels == c).sum()) for c in classes) < k:
@@ -89,7 +89,7 @@ def few_shot(
         for draw in range(rules.shot_draws):
             rng = np.random.default_rng([rules.seed, k, draw])
             chosen = np.concatenate([rng.choice(np.flatnonzero(labels == c), k, replace=False) for c in classes])
-            hits += _fit(x[chosen], labels[chosen], _FEW_SHOT_PENALTY).predict(asked) == target.labels
+            hits += _fit(x[chosen], labels[chosen], _FEW_SHOT_PENALTY).predict(rows) == target.labels
         hit = np.where(split.test & (target.labels >= 0), hits / rules.shot_draws, np.nan)
         metrics |= {f"accuracy@{k}": mean(hit), f"balanced_accuracy@{k}": recall(target.labels, hit)}
     return metrics
