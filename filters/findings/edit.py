@@ -52,12 +52,20 @@ def _side(text: str, claims: list[LocatedClaim], rng: np.random.Generator) -> st
     asserted = [s for s in claims if s.claim.state != "absent" and s.claim.side]
     if not asserted:
         return None
-    tokens = [t for sentence in scan(text)[1] for t in sentence.tokens if t.meaning.side]
-    swapped = _replace_tokens(text, tokens, lambda word, _: swap_side(word))
+    swapped = swap_sides(text)
     if any(s.claim.side != "both" for s in asserted) or swapped != text:  # "both, the right more than the left"
         return swapped
     side = str(rng.choice(["left", "right"]))
-    return _replace_tokens(text, tokens, lambda word, _: one_sided(word, side))
+    return _replace_tokens(text, _sides(text), lambda word, _: one_sided(word, side))
+
+
+def swap_sides(text: str) -> str:
+    """``text`` with left and right exchanged wherever they are sides."""
+    return _replace_tokens(text, _sides(text), lambda word, _: swap_side(word))
+
+
+def _sides(text: str) -> list[Token]:
+    return [t for sentence in scan(text)[1] for t in sentence.tokens if t.meaning.side]
 
 
 def _severity(text: str, claims: list[LocatedClaim], rng: np.random.Generator) -> str | None:

@@ -15,13 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from filters.findings import edit
+from filters.findings.edit import swap_sides
 
 _ZOOM, _SHIFT = 0.12, 0.06  # of the side
 _CONTRAST, _BRIGHTNESS = 0.2, 25.0  # factor 1 +- this; grey levels of 255
 _LOCAL = (0.4, 0.7)  # of the side: the size of a local crop (DINO, 2104.14294: 5 to 40 % of the area)
-_SIDES = re.compile(r"(?i)\b(left|right|leftward|rightward|left-sided|right-sided|lt|rt)\b")
-_OTHER = {"left": "right", "leftward": "rightward", "left-sided": "right-sided", "lt": "rt"}
-_OTHER |= {b: a for a, b in _OTHER.items()}
 # phrases that mirroring makes untrue, or in which "right" is no side
 _UNMIRRORED = re.compile(
     r"(?i)\b(dextro\w*|levo\w*|situs|right[- ](?:angle|away|handed)|(?:is|are|was|all) right\b(?! (?:-?sided|\w)))"
@@ -57,18 +55,10 @@ def local_crop(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor
     return torch.nn.functional.grid_sample(pixels.float(), grid, align_corners=False)
 
 
-def swap_sides(text: str) -> str | None:
+def mirrored(text: str) -> str | None:
     """The text of the mirrored image, with every side exchanged; None if it names no side or cannot be mirrored."""
-    if _UNMIRRORED.search(text):
-        return None
-    swapped, count = _SIDES.subn(_swap, text)
-    return swapped if count else None
-
-
-def _swap(match: re.Match[str]) -> str:
-    word = match[0]
-    other = _OTHER[word.lower()]
-    return other.upper() if word.isupper() else other.capitalize() if word[0].isupper() else other
+    swapped = text if _UNMIRRORED.search(text) else swap_sides(text)
+    return None if swapped == text else swapped
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +93,7 @@ def make_variants(
 ) -> Variants:
     """The variants of ``sentences``; ``encode`` converts texts to the form of the pairs' ids. No ``kinds``: empty
     bank."""
-    swapped = [swap_sides(text) if mirror else None for text in sentences]
+    swapped = [mirrored(text) if mirror else None for text in sentences]
     known: dict[str, list[str]] = {}
     texts: list[str] = []
     first = [0]
@@ -113,9 +103,9 @@ def make_variants(
                 known[text] = _edits(text, kinds, rng)
             texts += [] if text is None else known[text]
             first.append(len(texts))
-    mirrored = encode([plain if other is None else other for plain, other in zip(sentences, swapped, strict=True)])
+    turned = encode([plain if other is None else other for plain, other in zip(sentences, swapped, strict=True)])
     mirrorable = np.array([other is not None for other in swapped], np.bool_)
-    return Variants(mirrored, mirrorable, encode(texts), np.array(first, np.int64))
+    return Variants(turned, mirrorable, encode(texts), np.array(first, np.int64))
 
 
 def _edits(text: str, kinds: Sequence[str], rng: np.random.Generator) -> list[str]:

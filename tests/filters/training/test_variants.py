@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from filters.training.augment import make_variants, swap_sides
+from filters.training.augment import make_variants, mirrored
 
 
 @pytest.mark.parametrize(
@@ -15,13 +15,14 @@ from filters.training.augment import make_variants, swap_sides
         ("No acute disease.", None),
         ("Dextrocardia. Left effusion.", None),
         ("Levoscoliosis to the left", None),
+        ("Opacity in the RUL. R/O pneumonia.", "Opacity in the LUL. R/O pneumonia."),
         ("A bright mass, copyright 2020", None),
     ],
 )
 def test_every_side_of_a_text_is_exchanged_or_none(text: str, swapped: str | None):
-    assert swap_sides(text) == swapped
+    assert mirrored(text) == swapped
     if swapped is not None:
-        assert swap_sides(swapped) == text
+        assert mirrored(swapped) == text
 
 
 def _encode(texts: list[str]) -> torch.Tensor:
