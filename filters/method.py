@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from curate.errors import RecipeError
+from curate.errors import RecipeError, RunError
 from filters.registry import TowersRules, registered
 
 if TYPE_CHECKING:
@@ -32,12 +32,17 @@ if TYPE_CHECKING:
     from filters.towers import preprocess
 
 ON_CARD = "planted_auroc_"  # and a fault: on a card, the AUROC of right pairs against it, planted in unseen ones
+LEFT_OUT = "left_out"  # on a card: the parts of a mixture that had nothing to learn from, and why
 UNCALIBRATED = "uncalibrated"  # on a card: why the filter's probability is none to cut by; null where it is one
 
 Progress = Callable[[int, int, dict[str, float]], None]
 Scores = dict[str, NDArray[np.float32]]
 
 _PACKAGES = ("torch", "open_clip_torch", "transformers", "tokenizers", "opencv-python-headless")
+
+
+class NothingToLearn(RunError):
+    """There are pairs enough, and nothing in them that the method reads: texts of another language, say."""
 
 
 @dataclass(frozen=True, eq=False)

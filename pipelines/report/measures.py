@@ -17,7 +17,7 @@ from curate.report.trust import Drift, Reliability, ReliabilityBin
 from curate.step import read_parts
 from curate.storage import read_table
 from filters.drift import ScoreReference, score_drift
-from filters.method import ON_CARD, UNCALIBRATED, method_of
+from filters.method import LEFT_OUT, ON_CARD, UNCALIBRATED, method_of
 from filters.metrics import auroc, bootstrap_interval
 from filters.task import FINDINGS
 from pipelines.build import Pipeline
@@ -72,6 +72,7 @@ def _estimated(name: str, card: Mapping[str, Any]) -> list[Measure]:
     note = "of the pool it was trained beside; faults it does not see count as right"
     if reason := card.get(UNCALIBRATED):
         note += f". Not calibrated: {reason}"
+    note += "".join(f". Without {part}: {why}" for part, why in card.get(LEFT_OUT, {}).items())
     half = 1.96 * card["metrics"].get("right_error", math.nan)
     low, high = (None, None) if math.isnan(half) else (max(0.0, share - half), min(1.0, share + half))
     return [Measure(f"{name}: right pairs, its estimate", share, low, high, note)]

@@ -23,7 +23,18 @@ from filters.findings import edit
 from filters.findings.slots import Claims, Slots, learn_slots, read_claims
 from filters.findings.verifier.network import FindingsNet
 from filters.findings.verifier.train import fit
-from filters.method import Batch, Progress, Records, Scores, TrainingSet, of_valid, read_card, reading, write_card
+from filters.method import (
+    Batch,
+    NothingToLearn,
+    Progress,
+    Records,
+    Scores,
+    TrainingSet,
+    of_valid,
+    read_card,
+    reading,
+    write_card,
+)
 from filters.metrics import auroc
 from filters.registry import FindingsRules as Rules
 from filters.towers import preprocess
@@ -48,9 +59,10 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
         )
     slots = learn_slots(clean.texts, rules.min_texts, rules.max_findings)
     if not slots.findings:
-        raise RunError(
-            f"no finding is affirmed by {rules.min_texts} of the clean set's {len(clean.texts)} texts: more pairs,"
-            " fewer 'min_texts' (in ours: part_rules.findings.min_texts), or another filter (text_quality needs few)"
+        raise NothingToLearn(
+            f"no finding is affirmed by {rules.min_texts} of the clean set's {len(clean.texts)} texts (it reads English"
+            " alone): more pairs, fewer 'min_texts' (in ours: part_rules.findings.min_texts), or another filter"
+            " (text_quality needs few)"
         )
     pool = _Decoded.of(training.pool.at_most(rules.pool), rules.side)
     held_out = hold_out(clean.groups, rules.holdout, rules.seed)

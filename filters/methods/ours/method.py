@@ -12,7 +12,8 @@ is one of this archive.
 
 Where `judges` (`filters.judges`) are a part, they alone say whether picture and text belong together: they need no
 clean set, are fitted once, see the patient's other pairs, and their probability is the archive's own. The mixture then
-says whether a pair that belongs together has another fault.
+says whether a pair that belongs together has another fault. A part that reads nothing in these texts (`findings`, of
+reports in another language) is left out, and the card says so.
 
 Columns: "" the probability that the pair is right; "mismatch", "side", "negation", "omission", "boilerplate", "blank",
 "nonradiology": the probability of that fault, where alone more is worse. "duplicate" is no class of the mixture, for a
@@ -36,9 +37,11 @@ from curate.report.trust import Reliability
 from curate.storage import remove_tree
 from filters.findings import concept
 from filters.method import (
+    LEFT_OUT,
     ON_CARD,
     UNCALIBRATED,
     Batch,
+    NothingToLearn,
     Progress,
     Records,
     Scores,
@@ -74,14 +77,16 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     taught, rest = clean.take(np.flatnonzero(held_out)), clean.take(np.flatnonzero(~held_out))
     injected = inject(taught, rules.seed, rules.copies)
     grown, share = rest, None
-    mixed = [name for name in rules.parts if name != JUDGES]
+    mixed, left_out = [name for name in rules.parts if name != JUDGES], dict[str, str]()
     belongs, judges = _judged(data, out / "parts", rules, pool) if JUDGES in rules.parts else (None, {})
     if belongs is not None:
         share = judges["metrics"]["right_in_pool"]
     for round_ in range(rules.rounds + 1):
         for name in mixed:
             remove_tree(out / "parts" / name, out)
-        _train_parts(TrainingSet(grown, pool, data.declared), out / "parts", rules, mixed)
+        left_out |= _train_parts(TrainingSet(grown, pool, data.declared), out / "parts", rules, mixed)
+        if not (mixed := [name for name in mixed if name not in left_out]):
+            raise RunError(f"'ours' has no part left to mix: {'; '.join(left_out.values())}")
         scorer = _scorer(out / "parts", rules, mixed)
         features = _features(scorer, injected.records)
         mixture = fit(
@@ -114,7 +119,7 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
         "planted_auroc": mixture.metrics["auroc"],
         **{ON_CARD + name: mixture.metrics[f"auroc_{name}"] for name in mixture.classes if name != "right"},
     }
-    about: dict[str, Any] = {"prior": prior, "faults": [*FAULTS, "duplicate"]}
+    about: dict[str, Any] = {"prior": prior, "faults": [*FAULTS, "duplicate"], LEFT_OUT: left_out}
     if belongs is not None:
         metrics |= {ON_CARD + USUAL: judges["metrics"]["holdout_auroc"]}
         metrics |= {k: v for k, v in judges["metrics"].items() if k == "right_error"}
@@ -148,13 +153,19 @@ def _judged(data: TrainingSet, folder: Path, rules: Rules, pool: Records) -> tup
     return _features(_scorer(folder, rules, [JUDGES]), pool)[:, 0], read_card(folder / JUDGES)
 
 
-def _train_parts(data: TrainingSet, folder: Path, rules: Rules, names: Sequence[str]) -> None:
+def _train_parts(data: TrainingSet, folder: Path, rules: Rules, names: Sequence[str]) -> dict[str, str]:
+    """Train each into ``folder``; of those for which there is nothing to learn, why."""
+    left_out = {}
     for name in names:
         given = (rules.part_rules or {}).get(name, {})
         common = {"seed": rules.seed, "threads": rules.threads, "device": rules.device, "margin": True}
         known = field_names(registered(name).rules)
         own_rules = make_rules(name, {**{k: v for k, v in common.items() if k in known}, **given})
-        module_of(name).train(data, folder / name, own_rules)
+        try:
+            module_of(name).train(data, folder / name, own_rules)
+        except NothingToLearn as nothing:
+            left_out[name] = str(nothing)
+    return left_out
 
 
 def _scorer(folder: Path, rules: Rules, names: Sequence[str]) -> Scorer:
@@ -210,7 +221,7 @@ def load(folder: Path, device: str = "auto") -> Ours:
         stored = json.loads((folder / "mixture.json").read_text("utf-8"))
         mixture = Mixture.from_json(stored["mixture"])
         prior = {str(k): float(v) for k, v in stored["prior"].items()}
-        parts = [str(name) for name in card["rules"]["parts"]]
+        parts = [str(name) for name in card["rules"]["parts"] if name not in card[LEFT_OUT]]
     methods = {name: load_method(folder / "parts" / name, device) for name in parts}
     return Ours(methods, mixture, prior, Copies.load(folder))
 

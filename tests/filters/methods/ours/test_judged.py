@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from curate.errors import RunError
 from filters.method import Scores, TrainingSet, module_of, read_card
 from filters.methods.ours.inject import FAULTS
 from filters.methods.ours.method import train
@@ -75,3 +77,23 @@ def test_its_card_is_the_judges_of_mismatches_and_of_calibration(folder: Path):
 def test_judges_alone_are_no_mixture():
     with pytest.raises(ValueError, match="judges alone are a method of their own"):
         make_rules("ours", {"parts": ("judges",)})
+
+
+GERMAN = (
+    "Kein Pneumothorax, kleiner Erguss links.",
+    "Herz vergroessert, kein Erguss.",
+    "Rundherd im rechten Oberfeld.",
+)
+
+
+def test_what_reads_no_finding_in_another_language_is_left_out(tmp_path: Path):
+    known = films(120, 91, 1.0).records
+    told = replace(known, texts=[f"{GERMAN[i % 3]} Aufnahme {i}." for i in range(len(known))])
+    rules = {"rounds": 0, "copies": 1, "parts": ("findings", "text_quality", "image_quality")}
+    train(TrainingSet(told, told.take(range(60))), tmp_path / "ours", make_rules("ours", rules))
+    assert list(read_card(tmp_path / "ours")["left_out"]) == ["findings"]
+    scorer = Scorer({"ours": str(tmp_path / "ours")}, "cpu")
+    found = [scorer(b)["ours"] for b in prepare(told.images, told.texts, scorer.needs, 64)]
+    assert np.isfinite(np.concatenate(found)).all()
+    with pytest.raises(RunError, match="no part left to mix: no finding is affirmed"):
+        train(TrainingSet(told), tmp_path / "alone", make_rules("ours", {"parts": ("findings",)}))
