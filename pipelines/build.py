@@ -62,11 +62,11 @@ class Pipeline:
     def index(self) -> Step:
         """Pair every image with its report; the identities are sealed, the fates written."""
         r = self.recipe
-        config: dict[str, Any] = {"rules": asdict(r.index_rules()), "reports": [asdict(s) for s in r.report_sources()]}
+        config: dict[str, Any] = {"rules": asdict(r.index_rules()), "reports": [asdict(s) for s in r.reports]}
         config |= {"rows": r.records_per_partition, "k": r.deid.k_patients}
         config |= {"secret": digest(self.secret.pseudonymizer().digest("secret-id"))}
         chunks = [(w.name, w.chunks) for w in self.listing.sources]
-        rules = r.report_sources(), r.index_rules(), r.records_per_partition, self.secret, r.deid.k_patients
+        rules = r.reports, r.index_rules(), r.records_per_partition, self.secret, r.deid.k_patients
 
         def task(sealed: str) -> Deferred:
             whole = defer("curate.ingest.index:IndexTask", chunks, str(scan_folder(self.run)), sealed, *rules)
@@ -85,7 +85,7 @@ class Pipeline:
         """Decode, de-identify, verify, sign: the payload is written here, once."""
         r = self.recipe
         picture, report = r.picture_rules(), r.report_rules()
-        config = {"picture": asdict(picture), "report": asdict(report), "deid": r.deid.model_dump()}
+        config = {"picture": asdict(picture), "report": asdict(report), "deid": asdict(r.deid)}
         sealed, steps = str(self.sealed_index), str(self.run / "steps")
         stages = defer("curate.ingest.chain:ingest_stages", picture, report, self.secret, sealed)
 
@@ -93,7 +93,7 @@ class Pipeline:
             reuse = defer("curate.ingest.reuse:Reuse", steps, rules, report.text, self.secret, sealed)
             return defer("curate.ingest.chain:IngestTask", sealed, stages, self.secret, reuse=reuse)
 
-        step = Step("ingest", task(""), self.partitions, config, [self.index.hash], version=30)
+        step = Step("ingest", task(""), self.partitions, config, [self.index.hash], version=31)
         return replace(step, task=task(step.rules))
 
     @cached_property
@@ -128,11 +128,11 @@ class Pipeline:
         rules = f.rules()
         given = clean.model_dump(exclude={"marks"}) | ({} if self._marks is None else {"marks": digest(*self._marks)})
         config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": given}
-        config |= {"split": asdict(self.recipe.split_rules()), "weights": _weights(rules)}
+        config |= {"split": asdict(self.recipe.split), "weights": _weights(rules)}
         if clean.folder is not None:
             config["clean"]["folder"] = {"sha256": filter_hash(clean.folder)}
         inputs = [self.ingest.hash, self.dedup.hash]
-        given_rules = self.pool, self.recipe.split_rules(), clean, f.method, rules
+        given_rules = self.pool, self.recipe.split, clean, f.method, rules
 
         def task(out: str) -> Deferred:
             return defer("filters.task:TrainTask", *given_rules, out, name=name, marked=self._marked)
@@ -201,9 +201,9 @@ class Pipeline:
         if rules is None or self.score is None:
             return None
         ingest, dedup, scores = (str(step.folder(self.run)) for step in (self.ingest, self.dedup, self.score))
-        splits = self.recipe.split_rules()
+        splits = self.recipe.split
         task = defer("curate.dedup.semantic_task:SemanticTask", ingest, dedup, scores, self.partitions, rules, splits)
-        config = {"rules": asdict(rules), "split": asdict(self.recipe.split_rules())}
+        config = {"rules": asdict(rules), "split": asdict(self.recipe.split)}
         return Step("semantic", task, 1, config, [self.ingest.hash, self.dedup.hash, self.score.hash])
 
     @cached_property
@@ -214,11 +214,11 @@ class Pipeline:
         kept = self.semantic or self.dedup  # the last that dropped a duplicate
         dedup, ingest = str(kept.folder(self.run)), str(self.ingest.folder(self.run))
         unbelieved = r.capfilt.unbelieved if r.capfilt else "drop"
-        rules = r.select_rules(), r.split_rules(), self.texts, unbelieved
+        rules = r.select_rules(), r.split, self.texts, unbelieved
         task = defer("curate.export.select:SelectTask", ingest, self.partitions, dedup, scores, *rules)
         config = {
             "select": {name: value for name, value in asdict(r.select).items() if name != "force"},
-            "split": asdict(r.split_rules()),
+            "split": asdict(r.split),
             "unbelieved": unbelieved,
         }
         inputs = [self.ingest.hash, kept.hash, *(s.hash for s in (self.score, self.capfilt) if s)]

@@ -84,12 +84,12 @@ def _files(pipeline: Pipeline, keys: set[str]) -> tuple[int, int]:
     reports, whose rows are counted in its place."""
     pseudo = pipeline.secret.pseudonymizer()
     counted: dict[str, bool] = {}
-    for source in pipeline.recipe.image_sources():
-        for found in walk(Path(source.path)):
+    for source in pipeline.recipe.images:
+        for found in walk(source.path):
             counted[found.path] = image_key(source.name, as_text(found.relative), pseudo) in keys
-    for reports in pipeline.recipe.report_sources():
-        for found in walk(Path(reports.path)):
-            counted.setdefault(found.path, Path(reports.path).is_file())
+    for reports in pipeline.recipe.reports:
+        for found in walk(reports.path):
+            counted.setdefault(found.path, reports.path.is_file())
     return len(counted), sum(counted.values())
 
 

@@ -202,11 +202,11 @@ class _Picture:
         shown = [self._cleared({**row, **tile}) for tile in row["tiles"] or [row]]
         picture = shown[len(shown) // 2][0]  # of a montage, the one whose header speaks for it
         whole = compose([gated.pixels for _, gated in shown])
-        pixels = whole if self.rules.side is None else resize(whole, self.rules.side)
+        pixels = whole if self.rules.pixels.side is None else resize(whole, self.rules.pixels.side)
         small = thumb(pixels)
-        jpeg = self.rules.format == "jpeg"
+        jpeg = self.rules.pixels.format == "jpeg"
         fresh = {
-            "image": encode_jpeg(pixels, self.rules.quality) if jpeg else encode_png(pixels),
+            "image": encode_jpeg(pixels, self.rules.pixels.quality) if jpeg else encode_png(pixels),
             "image_format": "jpg" if jpeg else "png",
             "width": pixels.shape[1],
             "height": pixels.shape[0],

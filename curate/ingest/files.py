@@ -11,11 +11,11 @@ from collections.abc import Mapping
 import polars as pl
 import pyarrow as pa
 
-from curate.ingest.rules import Facts, FileRules
 from curate.record import Reason
 from curate.sources.identity import canonical_id
 from curate.sources.pairing.known import IdSurvey, KnownIds
 from curate.sources.pairing.paths import IDENTITIES, compile_keys, path_keys
+from curate.sources.rules import Facts, ImageSource
 
 COLUMN = {"accession": "accession", "study": "study_uid", "patient": "patient_id"}  # group -> what it fills of SCAN
 _SECONDARY = "1.2.840.10008.5.1.4.1.1.7"  # Secondary Capture Image Storage and its multi-frame kin (PS3.4 B.5)
@@ -34,18 +34,18 @@ _SCREEN_SERIES = (
 )
 
 
-def keys_of_paths(files: pa.Table, rules: Mapping[str, FileRules]) -> list[dict[str, str]]:
+def keys_of_paths(files: pa.Table, rules: Mapping[str, ImageSource]) -> list[dict[str, str]]:
     """What `images.key_pattern` finds in each file's path: group -> value."""
     patterns = _patterns(rules)
     sources, paths = files["source"].to_pylist(), files["relative"].to_pylist()
     return [path_keys(patterns[s], p) if s in patterns else {} for s, p in zip(sources, paths, strict=True)]
 
 
-def _patterns(rules: Mapping[str, FileRules]) -> dict[str, re.Pattern[str]]:
+def _patterns(rules: Mapping[str, ImageSource]) -> dict[str, re.Pattern[str]]:
     return {n: compile_keys(r.key_pattern, "images.key_pattern") for n, r in rules.items() if r.key_pattern}
 
 
-def ids_of_files(files: pa.Table, rules: Mapping[str, FileRules]) -> IdSurvey:
+def ids_of_files(files: pa.Table, rules: Mapping[str, ImageSource]) -> IdSurvey:
     """The ids in the files' headers and paths."""
     survey, found = IdSurvey(), keys_of_paths(files, rules)
     for group, column in COLUMN.items():
@@ -55,13 +55,13 @@ def ids_of_files(files: pa.Table, rules: Mapping[str, FileRules]) -> IdSurvey:
     return survey
 
 
-def with_path_keys(files: pa.Table, rules: Mapping[str, FileRules], known: KnownIds | None = None) -> pa.Table:
+def with_path_keys(files: pa.Table, rules: Mapping[str, ImageSource], known: KnownIds | None = None) -> pa.Table:
     """``files`` (SCAN and ``source``) with what their paths say: the identities in their columns, and the new columns
     ``image_id``, ``split`` ("" where nothing is said) and ``path_ids``, every identity found, as it is PHI. ``known``:
     of the archive whose part they are, by default what their own ids say."""
     known = known or ids_of_files(files, rules).known()
     found, sources = keys_of_paths(files, rules), files["source"].to_pylist()
-    path_first = [s in rules and rules[s].key_first == "path" for s in sources]
+    path_first = [rules[s].key_first == "path" for s in sources]
     for group, column in COLUMN.items():
         if any(group in p.groupindex for p in _patterns(rules).values()):
             own = files[column].to_pylist()
@@ -83,7 +83,7 @@ def with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, values)
 
 
-def judge(files: pa.Table, rules: Mapping[str, FileRules]) -> pa.Array:
+def judge(files: pa.Table, rules: Mapping[str, ImageSource]) -> pa.Array:
     """The files' reasons, where they had none: EXCLUDED, LOCALIZER, SCREEN or SECONDARY_CAPTURE.
 
     LOCALIZER and what SCREEN knows by ImageType are values of (0008,0008) (PS3.3 C.7.6.1.1.2 and the modalities' own);
@@ -99,7 +99,7 @@ def judge(files: pa.Table, rules: Mapping[str, FileRules]) -> pa.Array:
     others = (usable & ~capture & (pl.col("kind") == "dicom") & ~_screen(capture)).any().over(study)
     decided: list[pl.Expr] = [pl.when(~usable).then("reason")]
     for name in frame["source"].unique(maintain_order=True):
-        rule, mine = rules.get(name, FileRules()), pl.col("source") == name
+        rule, mine = rules[name], pl.col("source") == name
         included = pl.all_horizontal(pl.lit(True), *_facts(rule.include))
         excluded = pl.any_horizontal(pl.lit(False), *_facts(rule.exclude))
         decided.append(_when(mine & (~included | excluded), Reason.EXCLUDED))

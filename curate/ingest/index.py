@@ -29,7 +29,7 @@ from curate.errors import SourceError
 from curate.export.remove import withdrawn_fates, without_records
 from curate.ingest.files import ids_of_files, judge, with_column, with_path_keys
 from curate.ingest.rows import RecordRows, image_key, status_of, with_second_look
-from curate.ingest.rules import IndexRules, ReportSource
+from curate.ingest.rules import IndexRules
 from curate.ingest.sealed import NAMES, PAIRING, WORDS, read_index, read_withdrawn, sealed_part
 from curate.ingest.slices import choose_slices, middle_of_series
 from curate.ingest.splits import require_named, settle, with_table_splits
@@ -44,6 +44,7 @@ from curate.sources.pairing.pair import pair
 from curate.sources.pairing.paths import beside, stem
 from curate.sources.reports.read import Counted, not_read, read_reports
 from curate.sources.reports.report import PackedReports, Report, pack
+from curate.sources.rules import ReportSource
 from curate.sources.scan import SCAN, read_scan
 from curate.sources.walk import as_path
 
@@ -118,16 +119,16 @@ def read_sources(sources: Sequence[ReportSource], scans: Sequence[tuple[str, pa.
     """Every report of every source. Files that an image source of ``scans`` counts, and that are no reports, are left
     to it."""
     for i, source in enumerate(sources):
-        below = [files_below(table, source.path) for _, table in scans]
+        below = [files_below(table, str(source.path)) for _, table in scans]
         yield from read_source(i, source, {path: picture for some in below for path, picture in some})
 
 
 def read_source(number: int, source: ReportSource, counted: Counted) -> Iterator[Report]:
     """Every report of the source of this number, each with its file and its source's rule for several of one study.
     ``counted``: as of `read_reports`."""
-    root = place(source.path)
+    root, columns = source.path, source.report_columns()
     below = root if root.is_dir() else root.parent  # a single file's own name, or a member's of a single archive
-    for r in read_reports(root, source.columns, source.format, source.name_pattern, counted):
+    for r in read_reports(root, columns, source.format, source.name_pattern, counted):
         file = str(below / as_path(re.sub(r"#\d+$", "", r.row)))
         row = f"{number}/{r.row}"  # two sources may hold files of one name
         yield replace(r, row=row, several=source.several, file=file, declared_clean=source.declared_clean)
@@ -190,7 +191,7 @@ def match_part(
     ``known``, paired: all that could meet must be among them (`curate.ingest.links`)."""
     files = with_table_splits(with_path_keys(files, rules.files, known), rules.splits)
     files = with_column(files, "reason", judge(files, rules.files))
-    if rules.per_series == "middle":
+    if rules.pair.per_series == "middle":
         files = with_column(files, "reason", middle_of_series(files))
     usable = np.flatnonzero(files["reason"].is_null().to_numpy(zero_copy_only=False))
     images = _pairing_columns(files, usable, set(report_keys["image"].to_pylist()))
@@ -200,9 +201,9 @@ def match_part(
     image_match, report_match = pair(images, report_keys, rules.pair, known)
     counts = tally(images, report_keys, image_match, rules.pair, known)
     files = _with_matches(files, usable, image_match, rules)
-    if rules.per_series in ("key", "montage"):
-        texts = [r.text for r in reports] if rules.per_series == "key" else []
-        files = choose_slices(files, rules.per_series, rules.slices, texts)
+    if rules.pair.per_series in ("key", "montage"):
+        texts = [r.text for r in reports] if rules.pair.per_series == "key" else []
+        files = choose_slices(files, rules.pair.per_series, rules.pair.slices, texts)
     return Matched(files, report_match, images, report_keys, counts, counts.pairing(rules.pair))
 
 
@@ -291,7 +292,7 @@ def _with_matches(files: pa.Table, usable: np.ndarray, matches: pa.Table, rules:
     report[usable] = matches["report"].fill_null(-1).to_numpy()
     reason = np.array(files["reason"].to_pylist(), dtype=object)
     found = matches["reason"].to_pylist()
-    if rules.unpaired_images == "keep":
+    if rules.pair.unpaired_images == "keep":
         found = [None if r == Reason.ORPHAN_IMAGE.value else r for r in found]
     reason[usable] = found
     files = with_column(files, "reason", pa.array(reason, pa.string()))

@@ -164,7 +164,7 @@ class Linked(_OfFiles):
         files = self.files(partition)
         self.write(links_of_files(files, self.rules), "links", partition)
         self.write(ids_of_files(files, self.rules.files).table(), "ids", partition)
-        below = [(i, *found) for i, source in enumerate(self.reports) for found in files_below(files, source.path)]
+        below = [(i, *found) for i, source in enumerate(self.reports) for found in files_below(files, str(source.path))]
         counted = [{"source": i, "file": hash_of(path), "picture": picture} for i, path, picture in below]
         self.write(pa.Table.from_pylist(counted, _COUNTED), "counted", partition)
         return pa.table({"rows": [files.num_rows]})

@@ -90,7 +90,7 @@ def links_of_files(files: pa.Table, rules: IndexRules) -> pa.Table:
     for row, source, path, study, series in zip(good.tolist(), sources, keys, *columns, strict=True):
         for value in {study, path.get("study")} - {None, ""}:  # `judge` groups by either
             links.add(row, (TOGETHER,), "study", f"{source}\0{value}")
-        if series and rules.per_series != "all":
+        if series and rules.pair.per_series != "all":
             links.add(row, (TOGETHER,), "series", f"{source}\0{series}")
     if "image" in rules.pair.by:
         _add_names(links, some, good.tolist(), keys, rules)

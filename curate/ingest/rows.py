@@ -25,7 +25,8 @@ from curate.sources.pairing.several import declared_status, joined, told_status
 from curate.sources.reports.report import Report
 
 if TYPE_CHECKING:
-    from curate.ingest.rules import IndexRules, SecondLook
+    from curate.deid.rules import SecondLook
+    from curate.ingest.rules import IndexRules
 
 _STEP = "index"
 _BATCH = 10_000  # files at a time
@@ -67,8 +68,8 @@ class RecordRows:
     def _frames(
         self, file: dict[str, Any], report: Report | None, row: dict[str, Any], key: str
     ) -> Iterator[dict[str, Any]]:
-        count, which = max(file["frames"] or 1, 1), self._rules.frames
-        chosen = frames_of(count, which, self._rules.slices, report.text if report else None, file["series"] or 0)
+        count, which = max(file["frames"] or 1, 1), self._rules.pair.frames
+        chosen = frames_of(count, which, self._rules.pair.slices, report.text if report else None, file["series"] or 0)
         if which == "montage" and len(chosen) > 1:
             tiles = [{**{name: row[name] for name in _OF_A_FILE}, "frame": frame} for frame in chosen]
             yield {**row, "key": key, "frame": chosen[0], "tiles": tiles, "frames": [f + 1 for f in chosen]}
@@ -117,7 +118,7 @@ class RecordRows:
         }
 
     def _declared(self, source: str) -> bool:
-        return source in self._rules.files and self._rules.files[source].declared_clean
+        return self._rules.files[source].declared_clean
 
     def of_reports(self, matches: pa.Table) -> pa.Table:
         """INDEX rows, one a report that no image uses; ``matches``: REPORT_MATCH of each report."""
@@ -126,7 +127,7 @@ class RecordRows:
             if match["used"]:
                 continue
             reason = match["reason"] or Reason.ORPHAN_REPORT.value
-            if self._rules.unpaired_reports == "keep" and reason == Reason.ORPHAN_REPORT.value:
+            if self._rules.pair.unpaired_reports == "keep" and reason == Reason.ORPHAN_REPORT.value:
                 reason = None
             alone = pseudo.key("alone", "reports", report.row)
             study = first_id((report.study, report.accession)) or alone

@@ -16,15 +16,15 @@ import polars as pl
 import pyarrow as pa
 
 from curate.errors import RecipeError
+from curate.export.split import KEYS, STRENGTH, UNKNOWN, SplitRules
 from curate.ingest.files import with_column
-from curate.ingest.rules import KEYS, STRENGTH, UNKNOWN, OfficialSplits
 from curate.record import Reason
 from curate.sources.pairing.paths import shapes, stem
 
 _ASKED = ("image_id", "relative", "sop_uid", "accession", "study_uid", "patient_id")
 
 
-def with_table_splits(files: pa.Table, rules: OfficialSplits) -> pa.Table:
+def with_table_splits(files: pa.Table, rules: SplitRules) -> pa.Table:
     """``files`` (SCAN after `with_path_keys`) with ``table_split``: what the rules' table says of each, null where it
     says nothing."""
     table, kind = rules.table, pa.list_(pa.string())
@@ -44,7 +44,7 @@ def with_table_splits(files: pa.Table, rules: OfficialSplits) -> pa.Table:
     return files.append_column("table_split", pa.array(found, kind))
 
 
-def require_named(files: int, named: int, rules: OfficialSplits) -> None:
+def require_named(files: int, named: int, rules: SplitRules) -> None:
     """RecipeError where the rules' table names none of an archive's ``files``, ``named`` of them being 0."""
     columns = [column for key in KEYS if rules.table and (column := getattr(rules.table, key))]
     if rules.table is not None and columns and files and not named:
@@ -52,7 +52,7 @@ def require_named(files: int, named: int, rules: OfficialSplits) -> None:
         raise RecipeError("split.table", f"names none of the archive's images: {shown}", "name other columns")
 
 
-def split_of_file(file: Mapping[str, Any], column: str, rules: OfficialSplits) -> str | None:
+def split_of_file(file: Mapping[str, Any], column: str, rules: SplitRules) -> str | None:
     """The split of a file (columns of `with_table_splits`) whose report's ``column`` says that; "?": unknown."""
     return rules.strongest([file["split"], column, *(file["table_split"] or ())])
 
@@ -74,7 +74,7 @@ def _names_of(file: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def settle(index: pa.Table, rules: OfficialSplits) -> pa.Table:
+def settle(index: pa.Table, rules: SplitRules) -> pa.Table:
     """INDEX rows with their split and, where it says what is none ("?") or is on another side than their patient, a
     reason: UNKNOWN_SPLIT, SPLIT_CONFLICT. Unchanged where nobody declares a split."""
     table = pl.DataFrame(pl.from_arrow(index.select(["patient", "official_split", "drop_step", "drop_reason"])))

@@ -49,10 +49,10 @@ class ReportStage:
     def _as_it_is(self, row: dict[str, Any]) -> dict[str, Any]:
         """What a record has of a report of which the recipe says that it names nobody: the wanted sections, whole."""
         sections = self._wanted_sections(row["text"])
-        text = wanted_text(sections, self.rules.sections)
+        text = wanted_text(sections, self.rules.wanted.sections)
         if not text:
             raise DropRecord(Reason.NO_WANTED_SECTION)
-        if len(text.split()) < self.rules.min_words:
+        if len(text.split()) < self.rules.wanted.min_words:
             raise DropRecord(Reason.TEXT_TOO_SHORT)
         meta = {name: value for name, value in row["meta"] or [] if value}
         parts = {"sections": [(n, part) for n, part in sections.items() if part], "meta": list(meta.items())}
@@ -66,15 +66,15 @@ class ReportStage:
         sections, cut = self._sections(report)
         if self.rules.text.vocabulary:
             once(require_known_sections, report, tuple(sections.values()), self.rules.text.languages)
-        source = wanted_text(sections, self.rules.sections)
+        source = wanted_text(sections, self.rules.wanted.sections)
         if not source:
             raise DropRecord(Reason.NO_WANTED_SECTION)
         scrubbed = {name: self._scrub(text, phi, patient) for name, text in sections.items()}
         clean = {name: self._finish(sections[name], scrubbed[name], phi, patient) for name in sections}
-        text = wanted_text({name: each.text for name, each in clean.items()}, self.rules.sections)
-        if len(text.split()) < self.rules.min_words:
+        text = wanted_text({name: each.text for name, each in clean.items()}, self.rules.wanted.sections)
+        if len(text.split()) < self.rules.wanted.min_words:
             raise DropRecord(Reason.TEXT_TOO_SHORT)
-        gone, words = masked_words(source, wanted_text(scrubbed, self.rules.sections))
+        gone, words = masked_words(source, wanted_text(scrubbed, self.rules.wanted.sections))
         require_words_left(gone, words, self.rules.text.max_masked)
         meta = {
             name: self._finish(v, self._scrub(v, phi, patient), phi, patient, cut=False)
@@ -93,12 +93,12 @@ class ReportStage:
         return cleaned | _signed(text), done
 
     def _sections(self, report: str) -> tuple[dict[str, str], Counter[str]]:
-        if self.rules.letterheads:
-            return once(caption_sections, report, self.rules.sections)
+        if "letterheads" in self.rules.wanted.cut:
+            return once(caption_sections, report, self.rules.wanted.sections)
         return self._wanted_sections(report), Counter()
 
     def _wanted_sections(self, report: str) -> dict[str, str]:
-        return {n: part for n, part in parse_sections(report).items() if n in self.rules.sections}
+        return {n: part for n, part in parse_sections(report).items() if n in self.rules.wanted.sections}
 
     def _finish(self, source: str, scrubbed: str, phi: tuple[str, ...], patient: str, *, cut: bool = True) -> Finished:
         rules = self.rules.text

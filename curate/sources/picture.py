@@ -7,11 +7,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from curate.errors import DropRecord
+from curate.part import PART
 from curate.record import Reason
 
 if TYPE_CHECKING:
@@ -57,19 +60,30 @@ class Picture:
     dataset: Dataset | None
 
 
-@dataclass(frozen=True)
+@pydantic_dataclass(frozen=True, config=PART)
 class PixelRules:
-    """How pixels become a picture.
+    """What is kept of the pixels. png is lossless; jpeg is a declared lossy encode."""
 
-    ``window``: "dicom", the header's VOI LUT or first window; "full", the frame's whole range; or (centre, width) in
-    modality units. ``bits``: 8 for display values, 16 for unwindowed values. ``max_bytes`` bounds one decoded frame,
-    and an inflated deflated file; ``min_side`` is the shortest side, in pixels, that is still a picture.
-    """
-
-    window: Literal["dicom", "full"] | tuple[float, float] = "dicom"
+    format: Literal["png", "jpeg"] = "png"
+    """How pictures are written: png is lossless, jpeg a declared lossy encode (8 bits)."""
+    quality: Annotated[int, Field(ge=50, le=100)] = 95
+    """Of jpeg, 50 to 100."""
+    side: Annotated[int, Field(ge=32)] | None = None
+    """Longest side in px; larger pictures are reduced. Null keeps their own size."""
     bits: Literal[8, 16] = 8
-    max_bytes: int = 1 << 30
-    min_side: int = 16
+    """8, or 16 for the stored range of DICOM in png."""
+    window: Literal["dicom", "full"] | tuple[float, float] = "dicom"
+    """Grey levels shown: the header's window (dicom), all stored values (full), or [center, width]."""
+    min_side: Annotated[int, Field(ge=1)] = 16
+    """Pictures of which a side is shorter, in px, are dropped as image_too_small."""
+    max_bytes: Annotated[int, Field(ge=1)] = 1 << 30
+    """Most bytes that a picture may take when it is decoded; beyond, decompression_limit."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.window, tuple) and not (math.isfinite(self.window[0]) and 1 <= self.window[1] < math.inf):
+            raise ValueError(f"window is [center, width] with a width of at least 1, not {list(self.window)}")
+        if self.format == "jpeg" and self.bits == 16:
+            raise ValueError("jpeg holds 8 bits; use format: png for 16")
 
     def check_size(self, rows: int, columns: int, bytes_per_pixel: int) -> None:
         """Raise DropRecord TOO_SMALL or TOO_LARGE from the declared size, so before anything is decoded."""

@@ -27,19 +27,9 @@ from curate.record import Reason
 from curate.sources.archives import walk_members
 from curate.sources.faults import check_present, out_of_reach, patiently
 from curate.sources.picture import Header
+from curate.sources.rules import ImageSource
 from curate.sources.walk import Found, as_text, chunks
 from curate.step import Progress
-
-
-@dataclass(frozen=True)
-class ImageSource:
-    """One root folder (or one file) of images. ``name`` is part of every key, so moving the folder keeps the keys."""
-
-    name: str
-    path: str
-    follow_symlinks: bool = False
-    exclude: tuple[str, ...] = ()
-
 
 _VERSION = "5"  # of what a scanned chunk holds: another one is another chunk
 _HEADER = {f.name: pa.int64() if f.type in ("int", int) else pa.string() for f in fields(Header)}
@@ -66,7 +56,7 @@ def list_chunks(source: ImageSource, folder: Path, pseudo: Pseudonymizer, write:
     names: list[str] = []
     files = size = 0
     for chunk in chunks(_entries(source)):
-        name = chunk_name(chunk, pseudo, "chunk", _VERSION, source.name, str(place(source.path).resolve()))
+        name = chunk_name(chunk, pseudo, "chunk", _VERSION, source.name, str(source.path))
         if write and not is_whole(_headers(folder, name), pseudo):
             write_listing(chunk, folder, name, pseudo, source.name)
         names.append(name)
@@ -101,7 +91,7 @@ def read_listing(folder: Path, name: str, pseudo: Pseudonymizer) -> pa.Table:
 
 def _entries(source: ImageSource) -> Iterator[Found]:
     try:
-        yield from walk_members(place(source.path), source.follow_symlinks, source.exclude, tables=True)
+        yield from walk_members(source.path, source.follow_symlinks, source.exclude.path, tables=True)
     except SourceError as error:
         raise SourceError(error.number, source.name) from None
 

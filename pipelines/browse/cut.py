@@ -44,7 +44,7 @@ class Cut:
         self.table, self.rules = table, recipe.select_rules()
         unbelieved = recipe.capfilt.unbelieved if recipe.capfilt else "drop"
         ingest, dedup = where["ingest"] or "", where["semantic"] or where["dedup"] or ""
-        rules = self.rules, recipe.split_rules()
+        rules = self.rules, recipe.split
         self._task = SelectTask(ingest, 0, dedup, where["score"], *rules, where["capfilt"], unbelieved)
         self._pool = self._task.pool()
         self._here = self._pool.in_cut

@@ -107,7 +107,7 @@ def _explain_text(pipeline: Pipeline, key: str, words: bool) -> None:
     record = find_text(index, partitions, key, pipeline.secret)
     if record is None:
         raise RecipeError("KEY", f"no report of this run has {key[:40]!r}", _KEYS)
-    found = list(explain_text(record, rules.sections, rules.text, index, pipeline.secret))
+    found = list(explain_text(record, rules.wanted.sections, rules.text, index, pipeline.secret))
     for section, gone in found:
         shown = gone.words if words else shape(gone.words)
         out.print(f"{section}: {gone.placeholder} for {shown!r}: {gone.by}", markup=False, soft_wrap=True)

@@ -13,20 +13,18 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 
 from curate.dedup.rules import DedupRules, SemanticRules
+from curate.deid.rules import DeidRules
 from curate.deid.vault import SecretSource
 from curate.engine.resources import Resources
 from curate.export.rules import SelectRules
 from curate.export.split import SplitRules
-from curate.ingest.rules import IndexRules, OfficialSplits, PictureRules, ReportRules, ReportSource
+from curate.ingest.rules import IndexRules, PictureRules, ReportRules, Wanted
 from curate.part import Location, Part
 from curate.sources.pairing.rules import PairRules
 from curate.sources.picture import PixelRules
-from curate.sources.scan import ImageSource
+from curate.sources.rules import ImageSource, ReportSource
 from filters.registry import CleanRules, TowersRules, registered
-from pipelines.recipe.deid import Deid
-from pipelines.recipe.payload import Image, Text
 from pipelines.recipe.scoring import Capfilt, Filter, FilterName
-from pipelines.recipe.sources import Images, Pair, Reports, Split
 from pipelines.recipe.training import Compare, EvaluationSet, Train
 
 
@@ -62,17 +60,17 @@ class Recipe(Part):
     """The run's folder, or an fsspec URL (s3, gs, az)."""
     secret: Path | None = None
     """File of the secret that keys pseudonyms; null: the variable RADSIFT_SECRET."""
-    images: tuple[Images, ...] = ()
+    images: tuple[ImageSource, ...] = ()
     """Where pictures lie."""
-    reports: tuple[Reports, ...] = ()
+    reports: tuple[ReportSource, ...] = ()
     """Where reports lie."""
-    pair: Pair = Pair()
+    pair: PairRules = PairRules()
     """How a picture finds its report."""
-    image: Image = Image()
+    image: PixelRules = PixelRules()
     """What is kept of pixels."""
-    text: Text = Text()
+    text: Wanted = Wanted()
     """What is kept of reports."""
-    deid: Deid = Deid()
+    deid: DeidRules = DeidRules()
     """What is done with identities."""
     dedup: DedupRules = DedupRules()
     """Which duplicates are dropped."""
@@ -88,7 +86,7 @@ class Recipe(Part):
     """Semantic deduplication by a filter's embeddings; null: none."""
     select: SelectRules = SelectRules()
     """The cut by score."""
-    split: Split = Split()
+    split: SplitRules = SplitRules()
     """What is held out."""
     export: Export = Export()
     """How shards are written."""
@@ -180,33 +178,18 @@ class Recipe(Part):
         """Where workers read the secret."""
         return SecretSource(None if self.secret is None else str(self.secret.resolve()), self.deid.max_shift_days)
 
-    def image_sources(self) -> list[ImageSource]:
-        """The archive's folders."""
-        return [source.source() for source in self.images]
-
-    def report_sources(self) -> list[ReportSource]:
-        """The reports' files."""
-        return [reports.source() for reports in self.reports]
-
     def index_rules(self) -> IndexRules:
         """How files become records."""
-        p = self.pair
-        pairing = PairRules(p.by, p.require_same_patient, p.ignore)
-        files = {s.name: s.file_rules() for s in self.images}
-        splits = OfficialSplits(self.split.table, self.split.names, self.split.others)
-        kept = p.unpaired_reports, p.unpaired_images
-        return IndexRules(pairing, p.frames, p.per_series, p.slices, *kept, files, splits, self.deid.second_look)
+        splits = replace(self.split, val=0.0, test=0.0)  # fractions are the cut's
+        return IndexRules(self.pair, {s.name: s for s in self.images}, splits, self.deid.second_look)
 
     def picture_rules(self) -> PictureRules:
         """How pixels are read, gated and kept."""
-        i = self.image
-        pixels = PixelRules(window=i.window, bits=i.bits, max_bytes=i.max_bytes, min_side=i.min_side)
-        return PictureRules(pixels, self.deid.pixel_policy(), i.format, i.quality, i.side)
+        return PictureRules(self.image, self.deid.pixel_policy())
 
     def report_rules(self) -> ReportRules:
         """Which text is kept."""
-        rules = self.deid.text_rules(self.text.dates, self.text.cut)
-        return ReportRules(self.text.sections, self.text.min_words, rules, "letterheads" in self.text.cut)
+        return ReportRules(self.text, self.deid.text_rules(self.text.dates, self.text.cut))
 
     def semantic_rules(self) -> SemanticRules | None:
         """What counts as a semantic duplicate; ValueError where no filter's pictures can be compared."""
@@ -224,10 +207,6 @@ class Recipe(Part):
     def select_rules(self) -> SelectRules:
         """The cut."""
         return self.select.resolved(list(self.filters))
-
-    def split_rules(self) -> SplitRules:
-        """The held-out fractions."""
-        return SplitRules(self.split.val, self.split.test)
 
     def warnings(self) -> list[str]:
         """Settings that are less safe than the default, to be said aloud."""

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from curate.deid.header.rules import HeaderRules
+from curate.deid.rules import DeidRules
 from curate.deid_export.rules import ReleaseRules
+from curate.ingest.rules import Section
 from curate.part import Part
-from curate.sources.reports.section import SECTIONS
-from pipelines.recipe.deid import Deid
-
-
-def _known(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    for name in names or ():
-        if name not in SECTIONS:
-            raise ValueError(f"no section '{name}'; there are {', '.join(SECTIONS)}")
-    return names
 
 
 class ReleaseRecipe(Part):
@@ -26,9 +19,9 @@ class ReleaseRecipe(Part):
     those that only compare with priors, and sign-offs."""
 
     header: HeaderRules = HeaderRules()
-    deid: Deid = Deid()
+    deid: DeidRules = DeidRules()
     dates: Literal["mask", "shift"] = "shift"
-    sections: Annotated[tuple[str, ...] | None, AfterValidator(_known)] = None
+    sections: tuple[Section, ...] | None = None
     cut: tuple[Literal["priors", "signoffs"], ...] = ()
     max_bytes: Annotated[int, Field(ge=1)] = 1 << 30
 

@@ -56,7 +56,7 @@ def card_facts(pipeline: Pipeline, attestation: Mapping[str, Any]) -> CardFacts:
         splits=_splits(pipeline, shards, index) if index is not None else (),
         select=recipe.model_dump(mode="json", include={"select"}, exclude_defaults=True).get("select", {}),
         filters={name: f.method for name, f in recipe.filters.items()},
-        deid=recipe.deid.model_dump(mode="json") | {"dates": recipe.text.dates},
+        deid=recipe.model_dump(mode="json", include={"deid"})["deid"] | {"dates": recipe.text.dates},
         outcomes=attestation.get("fates", {}),
         withheld=withheld,
         passed=bool(verification.get("passed")),

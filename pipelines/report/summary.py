@@ -137,7 +137,7 @@ def _attestation(pipeline: Pipeline) -> dict[str, Any]:
     names = ["key", "drop_reason", "actions", "findings"]
     records = read_parts(pipeline.ingest.folder(pipeline.run), names, empty=RECORD)
     records = records.append_column("kind", pa.array(["record"] * records.num_rows, pa.string()))
-    options = {"deid": recipe.deid.model_dump(), "dates": recipe.text.dates, "sections": recipe.text.sections}
+    options = {"deid": asdict(recipe.deid), "dates": recipe.text.dates, "sections": recipe.text.sections}
     options["cut"] = recipe.text.cut
     return attest(records, options, recipe.secret_source().pseudonymizer().key("secret-id"), files=False)
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from curate.dedup.against import release_of
+from curate.deid.rules import DeidRules
 from curate.errors import RecipeError, SourceError, about
 from curate.export.webdataset import check_shards
 from curate.places import is_remote, place
@@ -21,7 +22,6 @@ from curate.sources.pairing.paths import check_keys
 from curate.storage import check_own, claim, commit_bytes, read_json
 from filters.method import method_of, read_card
 from filters.registry import JudgesRules, OursRules, make_rules, require_towers
-from pipelines.recipe.deid import Deid
 from pipelines.recipe.recipe import Recipe
 from pipelines.recipe.scoring import Filter
 from pipelines.run.listing import gone_since, ingested
@@ -75,12 +75,12 @@ def _sources(recipe: Recipe) -> None:
         _readable(source.path, f"images.{i}.path")
         if source.key_pattern is not None:
             check_keys(source.path, source.key_pattern, source.exclude.path, f"images.{i}.key_pattern")
-    for i, reports in enumerate(recipe.report_sources()):
+    for i, reports in enumerate(recipe.reports):
         from curate.sources.reports.read import check_columns
 
-        _readable(place(reports.path), f"reports.{i}.path")
+        _readable(reports.path, f"reports.{i}.path")
         try:
-            check_columns(place(reports.path), reports.columns, reports.format, reports.name_pattern)
+            check_columns(reports.path, reports.report_columns(), reports.format, reports.name_pattern)
         except RecipeError as error:
             raise RecipeError(f"reports.{i}.{error.field}", error.problem, error.fix) from None
     if recipe.split.table is not None:
@@ -123,8 +123,6 @@ def save_recipe(recipe: Recipe) -> None:
     """RUN/recipe.yaml: the resolved recipe, so that `explain` and `report` need the run's folder only. Source
     locations are made absolute; the secret is named by its file and never copied."""
     sources = recipe.model_dump(mode="json", exclude_none=True)
-    for source in [*sources["images"], *sources["reports"]]:
-        source["path"] = str(place(source["path"]).resolve())
     for name in ("out", "secret"):
         if name in sources:
             sources[name] = str(place(sources[name]).resolve())
@@ -158,7 +156,7 @@ def _strange(recipe: Recipe) -> list[str]:
     return strange
 
 
-def ocr_note(deid: Deid) -> list[str]:
+def ocr_note(deid: DeidRules) -> list[str]:
     """What it means that the OCR package is not there, where it matters."""
     if deid.burned_in == "trust" or not deid.keep_markers:
         return []

@@ -12,7 +12,8 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.errors import RecipeError, SourceError
 from curate.intact import damaged
 from curate.sources.faults import patiently
-from curate.sources.scan import ImageSource, Walked, list_chunks
+from curate.sources.rules import ImageSource
+from curate.sources.scan import Walked, list_chunks
 from curate.step import load_manifest
 from curate.storage import commit_marker, digest_file, private_folder, read_marker, stamp_of
 from pipelines.build import Listing, Pipeline, files_under, scan_folder
@@ -26,7 +27,7 @@ def list_archive(recipe: Recipe, pseudo: Pseudonymizer, write: bool = True) -> L
     folder = scan_folder(recipe.out)
     if write:
         private_folder(recipe.out / "private")
-    sources = tuple(_walked(s, recipe.out, folder, pseudo, write) for s in recipe.image_sources())
+    sources = tuple(_walked(s, recipe.out, folder, pseudo, write) for s in recipe.images)
     tables = [s.path for s in recipe.reports] + ([recipe.split.table.path] if recipe.split.table else [])
     try:
         contents = patiently(lambda: _contents(tables, recipe.out / "private", pseudo, write))
@@ -92,7 +93,7 @@ def ingested(recipe: Recipe) -> Listing | None:
 
 def _places(recipe: Recipe) -> str:
     """A pseudonym of where the recipe's sources lie."""
-    sources = [(s.name, s.path) for s in recipe.image_sources()] + [("", s.path) for s in recipe.report_sources()]
+    sources = [(s.name, str(s.path)) for s in recipe.images] + [("", str(s.path)) for s in recipe.reports]
     return recipe.secret_source().pseudonymizer().key("places", *(part for source in sources for part in source))
 
 

@@ -127,7 +127,7 @@ def _pairing(looked: Looked) -> dict[str, Any]:
 
 def _reports(recipe: Recipe, looked: Looked) -> dict[str, Any]:
     """Lengths, sections and languages of the first texts; of all that were read, which are the same."""
-    every = (r for r in read_sources(recipe.report_sources(), looked.scans) if r.reason is None and r.text.strip())
+    every = (r for r in read_sources(recipe.reports, looked.scans) if r.reason is None and r.text.strip())
     texts = [report.text for report in islice(every, TEXTS)]
     words = np.array([len(text.split()) for text in texts])
     bins = np.histogram(words, bins=[*_LENGTHS, np.inf])[0].tolist() if texts else [0] * len(_LENGTHS)

@@ -18,14 +18,14 @@ from curate.deid.words.language import language_preview
 from curate.errors import DropRecord
 from curate.ingest.index import IndexRules, Matched, match, read_sources
 from curate.ingest.rows import status_of
-from curate.places import place
 from curate.record import Reason
 from curate.sources.archives import walk_members
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.reports.letterhead import caption_sections
 from curate.sources.reports.report import Report
 from curate.sources.reports.section import wanted_text
-from curate.sources.scan import SCAN, ImageSource, listed, scan_file
+from curate.sources.rules import ImageSource
+from curate.sources.scan import SCAN, listed, scan_file
 from curate.sources.walk import Found
 from pipelines.recipe.recipe import Recipe
 
@@ -62,13 +62,13 @@ def look(recipe: Recipe) -> Looked:
     At most ``IMAGES`` files, drawn evenly by their paths, and ``REPORTS`` reports, the first.
     """
     scans, files, examined, spent = [], 0, 0, 0.0
-    for source in recipe.image_sources():
+    for source in recipe.images:
         drawn, n = _draw(source, IMAGES // len(recipe.images))
         files, examined, before = files + n, examined + len(drawn), time.process_time()
         rows = [scan_file(listed(found)) for found in drawn]
         spent += time.process_time() - before
         scans.append((source.name, pa.Table.from_pylist(rows, SCAN)))
-    every = read_sources(recipe.report_sources(), scans)
+    every = read_sources(recipe.reports, scans)
     reports = [_light(report) for report in islice(every, REPORTS)]
     more = next(every, None) is not None
     extent = f"{examined:,} of {files:,} files and {'the first ' if more else 'all '}{len(reports):,} reports"
@@ -78,14 +78,14 @@ def look(recipe: Recipe) -> Looked:
 
 def _rules(recipe: Recipe) -> IndexRules:
     """All files of a series: a part of one cannot say which stands for it."""
-    return replace(recipe.index_rules(), per_series="all")
+    return replace(recipe.index_rules(), pair=replace(recipe.pair, per_series="all"))
 
 
 def with_texts(recipe: Recipe, rows: pa.Table) -> pa.Table:
     """Those INDEX rows of `look` whose reports are found again, with their texts: identities, in memory only."""
     wanted = {digest for digest in rows["text"].to_pylist() if digest}
     texts: dict[str, str] = {}
-    for report in read_sources(recipe.report_sources(), []) if wanted else ():
+    for report in read_sources(recipe.reports, []) if wanted else ():
         if (digest := _light(report).text) in wanted:
             texts[digest] = report.text
         if len(texts) == len(wanted):
@@ -96,13 +96,13 @@ def with_texts(recipe: Recipe, rows: pa.Table) -> pa.Table:
 
 def text_preview(recipe: Recipe) -> list[str]:
     """What the language and the limit of masked words will withhold, of the first ``TEXTS`` reports; no word of any."""
-    found = (r for r in read_sources(recipe.report_sources(), []) if r.reason is None and r.text.strip())
+    found = (r for r in read_sources(recipe.reports, []) if r.reason is None and r.text.strip())
     reports, rules, pseudo = list(islice(found, TEXTS)), recipe.report_rules(), recipe.secret_source().pseudonymizer()
     lines = language_preview((r.text for r in reports), rules.text.languages) if rules.text.vocabulary else []
     masked = 0
     for report in reports:
-        sections = caption_sections(report.text, rules.sections)[0]
-        source = wanted_text(sections, rules.sections)
+        sections = caption_sections(report.text, rules.wanted.sections)[0]
+        source = wanted_text(sections, rules.wanted.sections)
         try:
             scrubbed = scrub(source, report.phi, report.patient, pseudo, rules.text)
             require_words_left(*masked_words(source, scrubbed), rules.text.max_masked)
@@ -119,7 +119,7 @@ def _draw(source: ImageSource, most: int) -> tuple[list[Found], int]:
 
     def counted() -> Iterator[Found]:
         nonlocal n
-        for found in walk_members(place(source.path), source.follow_symlinks, source.exclude, tables=True):
+        for found in walk_members(source.path, source.follow_symlinks, source.exclude.path, tables=True):
             n += 1
             yield found
 

@@ -136,7 +136,9 @@ def test_one_patient_is_one_pseudonym_and_one_shift_in_both_commands(folder: Pat
     row = scan_file({"path": str(image).encode(), "relative": "a.dcm", "size": 1, "reason": None})
     columns = ReportColumns(text="report", accession="accession", patient="mrn", date="study_date")
     reports = list(read_reports(table, columns))
-    index = build_index([("a", pa.Table.from_pylist([row], SCAN))], reports, IndexRules(unpaired_reports="keep"), P)
+    index = build_index(
+        [("a", pa.Table.from_pylist([row], SCAN))], reports, IndexRules(PairRules(unpaired_reports="keep")), P
+    )
     assert index["drop_reason"].null_count == 2 and set(index["patient"].to_pylist()) == {patient}
     days = {P.shift_date(p, "2024-03-01") for p in index["patient_id"].to_pylist()}
     assert days == {seen["date"]}
@@ -167,7 +169,7 @@ def test_a_file_of_no_named_patient_is_its_studys_in_both_commands(nobody: str, 
         scan_file({"path": str(tmp_path / n).encode(), "relative": n, "size": 1, "reason": None})
         for n in ("a.dcm", "b.dcm")
     ]
-    index = build_index([("a", pa.Table.from_pylist(rows, SCAN))], [], IndexRules(unpaired_images="keep"), P)
+    index = build_index([("a", pa.Table.from_pylist(rows, SCAN))], [], IndexRules(PairRules(unpaired_images="keep")), P)
     with open_dicom(tmp_path / "a.dcm", 1 << 20) as file:
         assert set(index["patient"].to_pylist()) == {str(clean_header(file.dataset, P).dataset.PatientID)}
     assert set(index["patient"].to_pylist()) == {P.key("patient", "1.2.3")}
@@ -175,7 +177,7 @@ def test_a_file_of_no_named_patient_is_its_studys_in_both_commands(nobody: str, 
 
 def test_studies_and_accession_numbers_have_one_spelling(tmp_path: Path) -> None:
     told = [Report("1", text="Clear lungs.", accession=a, patient="P1") for a in ("A7", "a7\u00a0", "A7^^^RIS")]
-    rules = IndexRules(pair=PairRules(), unpaired_reports="keep")
+    rules = IndexRules(PairRules(unpaired_reports="keep"))
     assert len(set(build_index([], told, rules, P)["study"].to_pylist())) == 1
     table = tmp_path / "r.csv"
     table.write_text('accession,report\nA7,Clear lungs.\na7 ,No effusion.\n"A7; A8",Normal heart.\n')

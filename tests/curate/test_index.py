@@ -18,7 +18,8 @@ from curate.sources.pairing.rules import PairRules
 from curate.sources.reports.captions import ReportColumns
 from curate.sources.reports.read import read_reports
 from curate.sources.reports.report import Report
-from curate.sources.scan import SCAN, ImageSource, list_chunks, read_scan, scan
+from curate.sources.rules import ImageSource
+from curate.sources.scan import SCAN, list_chunks, read_scan, scan
 from tests.curate.indexing import build_index
 
 P = Pseudonymizer(b"s" * 32)
@@ -69,14 +70,14 @@ def test_every_file_and_report_has_one_fate(tmp_path: Path) -> None:
 
 def test_reports_without_images_can_be_records(tmp_path: Path) -> None:
     told = reports(tmp_path, "acc,mrn,report,ok\nA1,P1,Clear lungs.,\n")
-    kept = build_index([], told, IndexRules(unpaired_reports="keep"), P).to_pylist()
+    kept = build_index([], told, IndexRules(PairRules(unpaired_reports="keep")), P).to_pylist()
     assert [(r["kind"], r["drop_reason"], r["text"]) for r in kept] == [("none", None, "Clear lungs.")]
 
 
 @pytest.mark.parametrize(("frames", "expected"), [("first", [0]), ("middle", [2]), ("all", [0, 1, 2, 3, 4])])
 def test_frames(frames: str, expected: list[int], tmp_path: Path) -> None:
     told = reports(tmp_path, "acc,mrn,report,ok\nA1,P1,Cine loop.,\n")
-    rules = IndexRules(frames=frames)  # type: ignore[arg-type]
+    rules = IndexRules(PairRules(frames=frames))  # type: ignore[arg-type]
     index = build_index(scans(file("a.dcm", accession="A1", frames=5)), told, rules, P)
     assert sorted(index["frame"].to_pylist()) == expected
 
@@ -84,7 +85,7 @@ def test_frames(frames: str, expected: list[int], tmp_path: Path) -> None:
 def test_one_slice_a_series(tmp_path: Path) -> None:
     told = reports(tmp_path, "acc,mrn,report,ok\nA1,P1,Liver lesion.,\n")
     slices = [file(f"{i}.dcm", accession="A1", series_uid="1.2", instance=i) for i in range(5)]
-    index = build_index(scans(*slices), told, IndexRules(per_series="middle"), P)
+    index = build_index(scans(*slices), told, IndexRules(PairRules(per_series="middle")), P)
     kept = [r["key"] for r in index.to_pylist() if r["drop_reason"] is None]
     assert kept == [image_key("pacs", "2.dcm", P)]
     assert index["drop_reason"].to_pylist().count("not_the_chosen_frame_or_slice") == 4
@@ -112,7 +113,7 @@ def test_an_added_file_costs_one_chunk(tmp_path: Path, local_engine: Engine, sec
     (archive / "empty").touch()
     (archive / "loop").symlink_to(archive)
     secret = SecretSource(str(secret_file))
-    source, pseudo = ImageSource("a", str(archive)), secret.pseudonymizer()
+    source, pseudo = ImageSource(name="a", path=archive), secret.pseudonymizer()
     walked = list_chunks(source, folder, pseudo)
     names = walked.chunks
     assert walked.files == 34 and walked.bytes == sum(p.stat().st_size for p in archive.iterdir() if p.is_file())

@@ -11,15 +11,18 @@ import pytest
 
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
 from curate.engine import Engine
+from curate.export.split import SplitRules, SplitTable
 from curate.ingest.index import IndexTask
 from curate.ingest.index_job import IndexJob
-from curate.ingest.rules import FileRules, IndexRules, OfficialSplits, ReportSource, SplitTable
+from curate.ingest.rules import IndexRules
 from curate.ingest.sealed import write_withdrawn
 from curate.record import Reason
 from curate.sources.pairing.rules import PairRules
-from curate.sources.reports.captions import ReportColumns
+from curate.sources.reports.captions import Columns
+from curate.sources.rules import ReportSource
 from curate.sources.scan import SCAN
 from curate.step import Step, read_parts, run_spread_step
+from tests.curate.indexing import sources
 from tests.curate.test_index import file
 from tests.inline import InlineEngine
 
@@ -45,12 +48,12 @@ def archive(folder: Path, secret: SecretSource) -> tuple[IndexTask, str]:
         lines += [f"A{i},P{i // 2},Normal.,z{i}"] * 2 if i % 5 == 1 else []  # equal lines, of which each counts
     (folder / "reports.csv").write_text("\n".join(lines) + "\n")
     (folder / "splits.csv").write_text("subject,split\nP1,test\nP2,val\nP3,train\n")
-    columns = ReportColumns(text="report", accession="acc", patient="mrn", keep={"keep": "keep"})
-    reports = [ReportSource(str(folder / "reports.csv"), columns, several="join")]
+    columns = Columns(text="report", accession="acc", patient="mrn", keep={"keep": "keep"})
+    reports = [ReportSource(folder / "reports.csv", columns=columns, several="join")]
     chunks = [("pacs", ("c0", "c1", "c2")), ("more", ("c3", "c4"))]
-    return IndexTask(chunks, str(folder / "private" / "scan"), "", reports, IndexRules(), 7, secret, 2), pseudo.key(
-        "patient", "P4"
-    )
+    rules = IndexRules(files=sources("pacs", "more"))
+    task = IndexTask(chunks, str(folder / "private" / "scan"), "", reports, rules, 7, secret, 2)
+    return task, pseudo.key("patient", "P4")
 
 
 def made(run: Path, task: IndexTask, engine: Engine, **sizes: int) -> dict[str, Any]:
@@ -72,10 +75,10 @@ def secret(secret_file: Path) -> SecretSource:
 
 RULES = {
     "usual": IndexRules(),
-    "frames": IndexRules(frames="all", unpaired_reports="keep"),
-    "montage": IndexRules(per_series="montage", slices=2, unpaired_images="keep"),
-    "key": IndexRules(per_series="key", slices=1, pair=PairRules(by=("accession", "study"))),
-    "excluded": IndexRules(files={"more": FileRules(key_pattern=r"(?P<patient>p\d+)/", key_first="path")}),
+    "frames": IndexRules(PairRules(frames="all", unpaired_reports="keep")),
+    "montage": IndexRules(PairRules(per_series="montage", slices=2, unpaired_images="keep")),
+    "key": IndexRules(PairRules(by=("accession", "study"), per_series="key", slices=1)),
+    "excluded": IndexRules(files=sources("more", key_pattern=r"(?P<patient>p\d+)/", key_first="path")),
 }
 
 
@@ -83,8 +86,9 @@ RULES = {
 def test_spread_and_whole_are_the_same_index(tmp_path: Path, secret: SecretSource, name: str) -> None:
     task, patient = archive(tmp_path, secret)
     write_withdrawn(tmp_path / "private", [patient], secret.pseudonymizer())
-    table = SplitTable(str(tmp_path / "splits.csv"), patient="subject")
-    rules = replace(RULES[name], splits=OfficialSplits(table) if name in ("usual", "montage") else OfficialSplits())
+    table = SplitTable(tmp_path / "splits.csv", patient="subject")
+    splits = SplitRules(table=table) if name in ("usual", "montage") else SplitRules()
+    rules = replace(RULES[name], splits=splits, files=sources("pacs", "more") | dict(RULES[name].files))
     task = replace(task, rules=rules)
     whole = made(tmp_path / "whole", task, InlineEngine(), small=99)
     spread = made(tmp_path / "spread", task, InlineEngine(), **SIZES)

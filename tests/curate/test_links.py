@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from curate.ingest.files import ids_of_files, with_column
 from curate.ingest.index import Matched, match, match_part, read_as_reports, report_table, with_source
 from curate.ingest.links import buckets_of, links_of_files, links_of_reports, none_of
-from curate.ingest.rules import FileRules, IndexRules
+from curate.ingest.rules import IndexRules
 from curate.record import Reason
 from curate.sources.identity import placeholders, telling_ids
 from curate.sources.pairing.coverage import Tally
@@ -22,20 +22,22 @@ from curate.sources.pairing.known import IDS, IdSurvey
 from curate.sources.pairing.rules import PairRules
 from curate.sources.reports.report import Report
 from curate.sources.scan import SCAN
+from tests.curate.indexing import sources
 from tests.curate.test_index import file
 
 KEYS = ("accession", "study", "patient_date", "image")
 CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+BOTH = sources("a", "b")
 RULES = {
-    "usual": IndexRules(),
-    "ignoring": IndexRules(pair=PairRules(ignore=("leading_zeros", "prefix"))),
-    "strangers": IndexRules(pair=PairRules(by=KEYS, require_same_patient=False), unpaired_images="keep"),
-    "names": IndexRules(pair=PairRules(by=("image", "accession"))),
-    "names alone": IndexRules(pair=PairRules(by=("image",))),
-    "middle": IndexRules(per_series="middle"),
-    "key": IndexRules(per_series="key", slices=1, pair=PairRules(by=("image", "study"))),
-    "paths": IndexRules(files={"a": FileRules(r"p(?P<patient>\d+)/s(?P<study>\d+)", "path")}),
-    "headers": IndexRules(files={"b": FileRules(r"p(?P<patient>\d+)/s(?P<accession>\d+)")}),
+    "usual": IndexRules(PairRules(), BOTH),
+    "ignoring": IndexRules(PairRules(ignore=("leading_zeros", "prefix")), BOTH),
+    "strangers": IndexRules(PairRules(by=KEYS, require_same_patient=False, unpaired_images="keep"), BOTH),
+    "names": IndexRules(PairRules(by=("image", "accession")), BOTH),
+    "names alone": IndexRules(PairRules(by=("image",)), BOTH),
+    "middle": IndexRules(PairRules(per_series="middle"), BOTH),
+    "key": IndexRules(PairRules(by=("image", "study"), per_series="key", slices=1), BOTH),
+    "paths": IndexRules(files=BOTH | sources("a", key_pattern=r"p(?P<patient>\d+)/s(?P<study>\d+)", key_first="path")),
+    "headers": IndexRules(files=BOTH | sources("b", key_pattern=r"p(?P<patient>\d+)/s(?P<accession>\d+)")),
 }
 
 

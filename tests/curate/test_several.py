@@ -20,7 +20,7 @@ from curate.sources.pairing.several import Candidate, declared_status, joined, r
 from curate.sources.reports.report import Report
 from curate.sources.reports.section import parse_sections
 from curate.sources.scan import SCAN
-from tests.curate.indexing import build_index
+from tests.curate.indexing import build_index, sources
 
 P = Pseudonymizer(b"several" * 5)
 FIELDS = ("accession", "study", "patient", "date", "image")
@@ -356,7 +356,8 @@ def test_the_index_holds_the_final_with_its_addendum_and_searches_it_for_everyon
 
 
 def told(images, reports, **rules) -> Pairing:
-    left, right, by = table(images), table(reports, MORE), PairRules(**rules)
+    by = PairRules(**{"by": ("accession", "study", "patient_date")} | rules)
+    left, right = table(images), table(reports, MORE)
     counts = tally(left, right, pair(left, right, by)[0], by, known_of(left, right))
     return describe(counts, left, right, by)
 
@@ -421,5 +422,5 @@ def test_where_most_pair_nothing_is_said() -> None:
 
 def test_a_run_is_matched_and_told_in_one() -> None:
     scans = [("a", pa.Table.from_pylist([file("1.dcm", accession="7"), file("2.txt", reason="not_an_image")], SCAN))]
-    made = match(scans, [Report("1", "Clear.", "007")], IndexRules())
+    made = match(scans, [Report("1", "Clear.", "007")], IndexRules(files=sources("a")))
     assert (made.pairing.images, made.pairing.paired) == (1, 0)

@@ -20,6 +20,7 @@ from curate.ingest.index import image_key
 from curate.ingest.rules import IndexRules, PictureRules
 from curate.ingest.slices import Mention, frames_of, mentions, named, spaced
 from curate.record import INDEX
+from curate.sources.pairing.rules import PairRules
 from curate.sources.picture import PixelRules, compose
 from curate.sources.reports.report import Report
 from tests.curate.dicomfiles import write
@@ -85,7 +86,7 @@ def kept(rules: IndexRules, text: str, *files: dict[str, object]) -> list[str]:
 
 
 def test_key_slices_are_those_that_the_report_names_else_evenly_spaced() -> None:
-    rules = IndexRules(per_series="key", slices=3)
+    rules = IndexRules(PairRules(per_series="key", slices=3))
     assert kept(rules, "Nodule on series 3, image 7 and image 2.", *volume()) == ["7.dcm"]
     assert kept(rules, "Nodule on images 7 and 2.", *volume()) == ["2.dcm", "7.dcm"]
     assert kept(rules, "Nodule on series 4, image 7.", *volume()) == ["2.dcm", "5.dcm", "8.dcm"]
@@ -94,7 +95,7 @@ def test_key_slices_are_those_that_the_report_names_else_evenly_spaced() -> None
 
 
 def test_order_is_that_of_numbers_else_of_places_in_space() -> None:
-    rules = IndexRules(per_series="middle")
+    rules = IndexRules(PairRules(per_series="middle"))
     turned = [{**f, "instance": 10 - i} for i, f in enumerate(volume()[:4])]
     assert kept(rules, "t", *turned) == ["2.dcm"]
     unnumbered = [{**f, "instance": 0, "position": p} for f, p in zip(volume()[:3], (5, 9, 7), strict=True)]
@@ -103,7 +104,7 @@ def test_order_is_that_of_numbers_else_of_places_in_space() -> None:
 
 def test_a_montage_is_one_record_that_lists_its_frames() -> None:
     index = build_index(
-        scans(*volume()), [Report("r", "t", accession="A1")], IndexRules(per_series="montage", slices=4), P
+        scans(*volume()), [Report("r", "t", accession="A1")], IndexRules(PairRules(per_series="montage", slices=4)), P
     )
     (row,) = (r for r in index.to_pylist() if r["drop_reason"] is None)
     assert [t["path"] for t in row["tiles"]] == [b"/a/2.dcm", b"/a/4.dcm", b"/a/6.dcm", b"/a/8.dcm"]
@@ -114,7 +115,7 @@ def test_a_montage_is_one_record_that_lists_its_frames() -> None:
 
 def test_a_multi_frame_file_can_be_a_montage() -> None:
     loop = file("a.dcm", accession="A1", frames=30)
-    rules = IndexRules(frames="montage", slices=2)
+    rules = IndexRules(PairRules(frames="montage", slices=2))
     (row,) = build_index(scans(loop), [Report("r", "t", accession="A1")], rules, P).to_pylist()
     assert [t["frame"] for t in row["tiles"]] == [7, 22] and row["frames"] == [8, 23]
 
@@ -122,8 +123,6 @@ def test_a_multi_frame_file_can_be_a_montage() -> None:
 def test_all_views_of_a_study_are_one_study_and_one_patient() -> None:
     told = [Report("r1", "One.", study="S1", image="a.png"), Report("r2", "Two.", study="S1", image="b.png")]
     files = [file("a.png", kind="image"), file("b.png", kind="image"), file("c.png", kind="image")]
-    from curate.sources.pairing.rules import PairRules
-
     rows = build_index(scans(*files), told, IndexRules(PairRules(by=("image",))), P).to_pylist()
     live = [r for r in rows if r["drop_reason"] is None]
     assert len(live) == 2 and len({r["study"] for r in live}) == 1 and len({r["patient"] for r in live}) == 1

@@ -21,7 +21,8 @@ from curate.errors import DropRecord, RecipeError, RunError, SourceError
 from curate.record import Reason
 from curate.sources import scan as scanning
 from curate.sources.faults import check_present, patiently, stop_for_source
-from curate.sources.scan import ImageSource, ScanChunk, list_chunks, scan_file
+from curate.sources.rules import ImageSource
+from curate.sources.scan import ScanChunk, list_chunks, scan_file
 from curate.sources.sniff import sniff
 from curate.sources.third_party import call_third_party
 from curate.sources.walk import walk
@@ -107,7 +108,7 @@ def test_a_folder_that_may_not_be_listed_stops_the_walk(tmp_path: Path, monkeypa
         list(walk(tmp_path))
     assert "shut" not in str(told.value)
     with pytest.raises(SourceError, match="source 'pacs' cannot be read: Permission denied"):
-        list_chunks(ImageSource("pacs", str(tmp_path)), tmp_path / "scan", PSEUDO)
+        list_chunks(ImageSource(name="pacs", path=tmp_path), tmp_path / "scan", PSEUDO)
 
 
 def test_a_file_is_gone_and_its_folder_too_or_is_empty(tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_a_chunk_with_a_fault_of_the_source_is_not_remembered(tmp_path: Path, se
     secret = SecretSource(str(secret_file))
     for name in ("1.png", "2.png", "3.png"):
         picture(tmp_path / "a" / name)
-    source, folder = ImageSource("pacs", str(tmp_path / "a")), tmp_path / "scan"
+    source, folder = ImageSource(name="pacs", path=tmp_path / "a"), tmp_path / "scan"
     (chunk,) = list_chunks(source, folder, secret.pseudonymizer()).chunks
     with monkeypatch.context() as broken:
         broken.setattr(io, "open", failing(errno.ESTALE, tmp_path / "a" / "2.png"))

@@ -36,7 +36,7 @@ def test_marks_are_a_clean_set_and_other_marks_are_another_filter(
     rows = read_parts(before.ingest.folder(before.run), ["key", "patient", "official_split"]).to_pylist()
     dedup = read_parts(before.dedup.folder(before.run))
     alive = set(dedup.filter(pa.array(live(dedup)))["key"].to_pylist())
-    rules = recipe.split_rules()
+    rules = recipe.split
     split = {r["key"]: split_of(r["patient"], rules, r["official_split"]) for r in rows if r["key"] in alive}
     train, held = (sorted(k for k, s in split.items() if (s == "train") == is_train) for is_train in (True, False))
     marks, other = Marks(review, "a"), Marks(review, "b")

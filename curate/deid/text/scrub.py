@@ -238,7 +238,7 @@ def _parts(text: str, index: Sequence[int], rules: TextRules) -> list[tuple[int,
     if not rules.vocabulary or not set(rules.languages) & set(CODES):
         return []
     found = segments(PLACEHOLDER.sub(lambda hit: " " * len(hit[0]), text))
-    allowed = [
+    allowed: list[tuple[int, int, str]] = [
         (bisect_left(index, s), bisect_left(index, e), code if code in rules.languages else "en")
         for s, e, code in found
     ]

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
-from curate.errors import RecipeError
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from curate.part import PART
 
 PAIR_KEYS = Literal["accession", "study", "patient_date", "image"]
 Several = Literal["ambiguous", "latest", "first", "join"]  # which of several reports of one study is the one
 IGNORE = Literal["leading_zeros", "punctuation", "prefix"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=PART)
 class PairRules:
-    """``by``: the identities to try, in this order. ``require_same_patient``: a match across two patients is none.
+    """How an image finds its report; the first key both sides have decides. ``frames`` and ``per_series``: which
+    pictures of a file and of a series become records. ``key``: those that the report names ("series 3, image 42"), else
+    ``slices`` evenly spaced ones; ``montage``: that many as the tiles of one record. ``ignore``: what does not count
+    in an id where equal ones find nothing."""
 
-    ``ignore``: what does not count in an id where exact ones find nothing: ``leading_zeros`` of a number,
-    ``punctuation``, a ``prefix`` of letters before the first digit.
-    """
-
-    by: tuple[str, ...] = ("accession", "study", "patient_date")
+    by: Annotated[tuple[PAIR_KEYS, ...], Field(min_length=1)] = ("accession", "study", "patient_date", "image")
+    """Keys, the first that both sides have decides."""
     require_same_patient: bool = True
-    ignore: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for field, given, allowed in (("by", self.by, PAIR_KEYS), ("ignore", self.ignore, IGNORE)):
-            wrong = [key for key in given if key not in get_args(allowed)]
-            if wrong or (field == "by" and not given):
-                problem = f"{wrong[0]!r} is none" if wrong else "names no key"
-                raise RecipeError(f"pair.{field}", problem, "choose among " + ", ".join(get_args(allowed)))
+    """A report of another patient id is not the picture's."""
+    ignore: tuple[IGNORE, ...] = ()
+    """What does not count in an id, where equal ones find nothing."""
+    unpaired_reports: Literal["drop", "keep"] = "drop"
+    """Reports without a picture."""
+    unpaired_images: Literal["drop", "keep"] = "drop"
+    """Pictures without a report."""
+    frames: Literal["first", "middle", "all", "key", "montage"] = "middle"
+    """Which frame of a file of many becomes the picture."""
+    per_series: Literal["all", "middle", "key", "montage"] = "all"
+    """Which slices of a series become records."""
+    slices: Annotated[int, Field(ge=1, le=64)] = 9
+    """How many slices, for key and montage."""
