@@ -69,8 +69,7 @@ class Pipeline:
         rules = r.reports, r.index_rules(), r.records_per_partition, self.secret, r.deid.k_patients
 
         def task(sealed: str) -> Deferred:
-            whole = defer("curate.ingest.index:IndexTask", chunks, str(scan_folder(self.run)), sealed, *rules)
-            return defer("curate.ingest.index_job:IndexJob", whole)
+            return defer("curate.ingest.index_job:IndexJob", chunks, str(scan_folder(self.run)), sealed, *rules)
 
         step = Step("index", task(""), 1, config, [self.listing.digest], version=15)
         return replace(step, task=task(str(self.run / "private" / f"index-{step.hash}")))

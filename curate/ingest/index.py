@@ -22,20 +22,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.replace.surrogates import taken_names
-from curate.deid.vault import SecretSource, write_sealed
-from curate.deid.words.shared import shared_words
-from curate.errors import SourceError
-from curate.export.remove import withdrawn_fates, without_records
 from curate.ingest.files import ids_of_files, judge, with_column, with_path_keys
 from curate.ingest.rows import RecordRows, image_key, status_of, with_second_look
 from curate.ingest.rules import IndexRules
-from curate.ingest.sealed import NAMES, PAIRING, WORDS, read_index, read_withdrawn, sealed_part
 from curate.ingest.slices import choose_slices, middle_of_series
 from curate.ingest.splits import require_named, settle, with_table_splits
 from curate.places import normalised, place
-from curate.record import FATE, Reason, conform, live
-from curate.sources.faults import patiently
+from curate.record import Reason
 from curate.sources.member import place as as_in_a_folder
 from curate.sources.pairing.coverage import Tally, describe, tally
 from curate.sources.pairing.known import IDS, KnownIds
@@ -43,69 +36,14 @@ from curate.sources.pairing.outcome import Pairing
 from curate.sources.pairing.pair import pair
 from curate.sources.pairing.paths import beside, stem
 from curate.sources.reports.read import Counted, not_read, read_reports
-from curate.sources.reports.report import PackedReports, Report, pack
+from curate.sources.reports.report import Report
 from curate.sources.rules import ReportSource
-from curate.sources.scan import SCAN, read_scan
+from curate.sources.scan import SCAN
 from curate.sources.walk import as_path
 
-__all__ = ["STEP", "IndexRules", "IndexTask", "ReportSource", "image_key", "read_index"]
+__all__ = ["image_key"]
 
-STEP = "index"
 NO_FILES = SCAN.append(pa.field("source", pa.string())).empty_table()
-
-
-@dataclass(frozen=True)
-class IndexTask:
-    """The one partition of the index step: pair everything, seal the index, return the fates."""
-
-    chunks: Sequence[tuple[str, tuple[str, ...]]]  # source name, its chunk names
-    scans: str
-    sealed: str
-    reports: Sequence[ReportSource]
-    rules: IndexRules
-    rows_per_partition: int
-    secret: SecretSource
-    k_patients: int = 8  # who must share a word that the vocabulary does not know, for it to stay
-
-    def rows(self, partition: int) -> int:
-        """One unit of work: the index is made whole."""
-        return 1
-
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
-        """FATE rows sorted by key; the live rows are sealed in partitions of ``rows_per_partition``."""
-        pseudo = self.secret.pseudonymizer()
-        reports, matched = paired(self)
-        index = matched.index(reports, self.rules, pseudo)
-        gone = withdrawn_keys(index, read_withdrawn(place(self.scans).parent, pseudo))
-        alive = index.filter(pa.array(live(index)))
-        for i, start in enumerate(range(0, alive.num_rows, self.rows_per_partition)):
-            part = without_records(
-                alive.slice(start, self.rows_per_partition), gone
-            )  # the others stay in their partitions
-            write_sealed(sealed_part(place(self.sealed), i), part, pseudo)
-        alive = without_records(alive, gone)
-        texts, values = texts_and_values(alive)
-        words = shared_words(texts, values, self.k_patients)
-        for name, listed in ((WORDS, words), (NAMES, taken_names(values))):
-            write_sealed(place(self.sealed) / name, pa.table({"word": pa.array(sorted(listed), pa.string())}), pseudo)
-        return withdrawn_fates(conform(index, FATE), gone, {key: pseudo.key("withdrawn", key) for key in gone})
-
-    def beside(self, partition: int) -> list[Path]:
-        """The sealed parts, the shared words, and the names that no surrogate may have."""
-        return sorted(place(self.sealed).glob("*.sealed"))
-
-
-def paired(task: IndexTask) -> tuple[PackedReports, Matched]:
-    """The archive's reports, and its files paired with them; how that went is sealed beside the index."""
-    pseudo = task.secret.pseudonymizer()
-    scans = [(name, read_scan(chunks, place(task.scans), pseudo)) for name, chunks in task.chunks]
-    try:
-        reports = patiently(lambda: pack(read_sources(task.reports, scans)))
-    except SourceError as error:
-        raise SourceError(error.number, "reports") from None
-    matched = match(scans, reports, task.rules)
-    write_sealed(place(task.sealed) / PAIRING, matched.pairing.table(), pseudo)
-    return reports, matched
 
 
 def withdrawn_keys(index: pa.Table, patients: Collection[str]) -> frozenset[str]:

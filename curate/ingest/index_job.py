@@ -10,8 +10,8 @@
     (last)     the words that the archive shares; the fates
 
 Each is a step below the index step's folder (`curate.step.run_spread_step`), whose parts hold counts and fates only:
-what names patients lies sealed in ``work`` beside the sealed index, and goes at the end. `IndexTask` does the same in
-one process, where there is little to do.
+what names patients lies sealed in ``work`` beside the sealed index, and goes at the end. Of a small archive one process
+does them all.
 """
 
 from __future__ import annotations
@@ -24,55 +24,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.deid.replace.surrogates import taken_names
-from curate.deid.vault import SecretSource, read_sealed, write_sealed
-from curate.deid.words.shared import WordCount
+from curate.deid.vault import SecretSource
 from curate.errors import SourceError
-from curate.export.remove import withdrawn_fates, without_records
 from curate.ingest.files import ids_of_files, with_column
 from curate.ingest.index import (
     NO_FILES,
-    IndexRules,
-    IndexTask,
-    ReportSource,
     files_below,
-    match_part,
-    named_by_table,
-    pairing_of,
     read_as_reports,
     read_source,
-    report_table,
-    settled,
-    texts_and_values,
     with_source,
-    withdrawn_keys,
 )
+from curate.ingest.index_parts import Last, Parts, Rows, Settled
 from curate.ingest.links import LINKS, buckets_of, hash_of, links_of_files, links_of_reports, none_of
-from curate.ingest.sealed import NAMES, PAIRING, WORDS, read_withdrawn, sealed_part
-from curate.ingest.splits import require_named
+from curate.ingest.rules import IndexRules
+from curate.ingest.sealed import SealedUnit
 from curate.places import place
-from curate.record import FATE, INDEX, conform, live
 from curate.sources.faults import patiently
-from curate.sources.pairing.coverage import Tally
 from curate.sources.pairing.known import IDS, IdSurvey
-from curate.sources.reports.report import PackedReports, pack
+from curate.sources.reports.report import pack
+from curate.sources.rules import ReportSource
 from curate.sources.scan import read_scan
-from curate.step import Task, Unit, read_parts
-from curate.storage import remove_tree
+from curate.step import Task, part_path, read_parts
+from curate.storage import commit_bytes, table_bytes
 
 SMALL = 20  # chunks of files (of some 1,000) up to which one process does all
-_NARROW = [
-    *FATE.names,
-    "kind",
-    "layout",
-    "official_split",
-    "second_look",
-]  # of INDEX: what decides all together
-_SAID = ["key", "official_split", *FATE.names[-2:], "second_look", "place", "gone"]
 _COUNTED = pa.schema([("source", pa.int64()), ("file", pa.uint64()), ("picture", pa.bool_())])
 _PIECES = pa.schema([("bucket", pa.int32()), ("batch", pa.int32()), ("rows", pa.int64())])
 _BATCHES = pa.schema([("source", pa.int64()), ("rows", pa.int64())])
@@ -80,11 +58,18 @@ _BATCHES = pa.schema([("source", pa.int64()), ("rows", pa.int64())])
 
 @dataclass(frozen=True)
 class IndexJob:
-    """``task``: what there is to index. ``chunks``: of files, to a task; ``batch``: reports to a task; ``bucket``:
-    files and reports that are paired together; ``range_rows``: rows to a range of keys; ``small``: chunks up to which
-    one process does all."""
+    """``scanned``: image sources and their chunks, whose headers lie in ``scans``. ``chunks``: of files, to a task;
+    ``batch``: reports to a task; ``bucket``: files and reports that are paired together; ``range_rows``: rows to a
+    range of keys; ``small``: chunks up to which one process does all."""
 
-    task: IndexTask
+    scanned: Sequence[tuple[str, tuple[str, ...]]]
+    scans: str
+    sealed: str
+    reports: Sequence[ReportSource]
+    rules: IndexRules
+    rows_per_partition: int
+    secret: SecretSource
+    k_patients: int = 8  # who must share a word that the vocabulary does not know, for it to stay
     chunks: int = 20
     batch: int = 20_000
     bucket: int = 40_000
@@ -93,55 +78,54 @@ class IndexJob:
 
     def spread(self, inner: Callable[[str, Task, int], str]) -> Task:
         """As `curate.step.SpreadTask`; the last task returns the fates."""
-        task = self.task
-        chunks = [(name, chunk) for name, names in task.chunks for chunk in names]
-        if len(chunks) <= self.small:
-            return task
-        sealed = task.sealed, task.secret
-        some = [tuple(chunks[i : i + self.chunks]) for i in range(0, len(chunks), self.chunks)]
-        files = *sealed, task.rules, task.scans, some
-        linked = read_parts(place(inner("linked", Linked(*files, task.reports), len(some))))
-        reports = Reports(*sealed, task.rules, task.reports, self.batch, len(some))
-        batches = read_parts(place(inner("reports", reports, len(task.reports))), empty=_BATCHES)
+        if sum(len(names) for _, names in self.scanned) <= self.small:
+            return _Whole(self.sealed, self.secret, self)
+        return self.steps(inner)
+
+    def steps(self, inner: Callable[[str, Task, int], str]) -> Task:
+        """All but the last, which is returned."""
+        chunks = [(name, chunk) for name, names in self.scanned for chunk in names]
+        sealed = self.sealed, self.secret
+        some = [tuple(chunks[i : i + self.chunks]) for i in range(0, max(len(chunks), 1), self.chunks)]
+        files = *sealed, self.rules, self.scans, some
+        linked = read_parts(place(inner("linked", Linked(*files, self.reports), len(some))))
+        reports = Reports(*sealed, self.rules, self.reports, self.batch, len(some))
+        batches = read_parts(place(inner("reports", reports, len(self.reports))), empty=_BATCHES)
         counts = *linked["rows"].to_pylist(), *batches["rows"].to_pylist()
         sources = batches["source"].to_pylist()
-        pieces = inner("buckets", Buckets(*sealed, counts, len(some), sources, len(task.reports), self.bucket), 1)
+        pieces = inner("buckets", Buckets(*sealed, counts, len(some), sources, len(self.reports), self.bucket), 1)
         inner("sorted", Sorted(*files, sources), len(counts))
-        buckets = pc.max(read_parts(place(pieces))["bucket"]).as_py() + 1
-        ranges = -(-(sum(counts)) // self.range_rows)
-        inner("rows", Rows(*sealed, task.rules, pieces, len(some), ranges), buckets)
-        fates = inner("settled", Settled(*sealed, task.rules, task.scans, buckets, ranges), 1)
-        inner("parts", Parts(*sealed, task.rows_per_partition, task.k_patients, buckets, ranges), ranges)
-        return Last(*sealed, task.k_patients, ranges, fates)
+        buckets = pc.max(read_parts(place(pieces))["bucket"]).as_py() or 0
+        ranges = max(-(-sum(counts) // self.range_rows), 1)
+        inner("rows", Rows(*sealed, self.rules, pieces, len(some), ranges), buckets + 1)
+        fates = inner("settled", Settled(*sealed, self.rules, self.scans, buckets + 1, ranges), 1)
+        inner("parts", Parts(*sealed, self.rows_per_partition, self.k_patients, buckets + 1, ranges), ranges)
+        return Last(*sealed, self.k_patients, ranges, fates)
 
 
 @dataclass(frozen=True)
-class _Sealed(Unit):
-    """A task that leaves sealed tables in the ``work`` of a sealed index."""
+class _Whole(SealedUnit):
+    """All steps of a small archive, one after another in one process."""
 
-    sealed: str
-    secret: SecretSource
+    job: IndexJob
 
-    def path(self, name: str, *numbers: int) -> Path:
-        """Where a table of ``work`` lies."""
-        return place(self.sealed) / "work" / f"{'-'.join([name, *(f'{n:06d}' for n in numbers)])}.sealed"
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        """FATE rows sorted by key."""
+        return self.job.steps(self._inner).run(0)
 
-    def read(self, name: str, *numbers: int) -> pa.Table:
-        return read_sealed(self.path(name, *numbers), self.secret.pseudonymizer())
+    def _inner(self, name: str, task: Task, partitions: int) -> str:
+        folder = place(self.sealed) / "work" / name
+        for i in range(partitions):
+            commit_bytes(part_path(folder, i), table_bytes(task.run(i)))
+        return str(folder)
 
-    def write(self, table: pa.Table, name: str, *numbers: int) -> None:
-        write_sealed(self.path(name, *numbers), table, self.secret.pseudonymizer())
-
-    def ids(self, name: str, count: int) -> IdSurvey:
-        """The ids of so many parts."""
-        survey = IdSurvey()
-        for i in range(count):
-            survey.add_table(self.read(name, i))
-        return survey
+    def beside(self, partition: int) -> list[Path]:
+        """The sealed parts, the shared words, and the names that no surrogate may have."""
+        return sorted(place(self.sealed).glob("*.sealed"))
 
 
 @dataclass(frozen=True)
-class _OfFiles(_Sealed):
+class _OfFiles(SealedUnit):
     rules: IndexRules
     scans: str
     chunks: Sequence[Sequence[tuple[str, str]]]  # of each task: source name, chunk name
@@ -150,7 +134,7 @@ class _OfFiles(_Sealed):
         """SCAN and ``source`` of the partition's files."""
         pseudo = self.secret.pseudonymizer()
         tables = (with_source(read_scan([c], place(self.scans), pseudo), name) for name, c in self.chunks[partition])
-        return pa.concat_tables(tables)
+        return pa.concat_tables([NO_FILES, *tables])
 
 
 @dataclass(frozen=True)
@@ -191,7 +175,7 @@ class _Counted:
 
 
 @dataclass(frozen=True)
-class Reports(_Sealed):
+class Reports(SealedUnit):
     """A source's reports in batches, what each could be paired by, and their ids."""
 
     rules: IndexRules
@@ -232,7 +216,7 @@ def _batch(sources: Sequence[int], number: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class Buckets(_Sealed):
+class Buckets(SealedUnit):
     """Who could meet whom, by hashes."""
 
     counts: Sequence[int]  # rows of the tasks' files, then of the batches of reports
@@ -300,183 +284,3 @@ class Sorted(_OfFiles):
         return [
             self.path("piece", i, partition) for i in pc.unique(self.read("bucket", partition)["bucket"]).to_pylist()
         ]
-
-
-@dataclass(frozen=True)
-class Rows(_Sealed):
-    """A bucket's files and reports paired, and their rows, in pieces by the range of their keys."""
-
-    rules: IndexRules
-    pieces: str
-    files: int  # tasks of files, before batches of reports
-    ranges: int
-
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
-        """``rows``: how many."""
-        pseudo, known = self.secret.pseudonymizer(), self.ids("known", 1).known()
-        mine = read_parts(place(self.pieces)).filter(pc.field("bucket") == partition)["batch"].to_pylist()
-        files = pa.concat_tables([NO_FILES, *(self.read("piece", partition, i) for i in mine if i < self.files)])
-        packed = [self.read("piece", partition, i) for i in mine if i >= self.files]
-        reports = PackedReports.of_table(pa.concat_tables([PackedReports([]).table(), *packed]))
-        matched = match_part(files, reports, report_table(reports), self.rules, known)
-        table = matched.rows(reports, self.rules, pseudo)
-        where = _ranges(table["key"].to_pylist(), self.ranges)
-        for i in range(self.ranges):
-            self.write(table.filter(pa.array(where == i)), "rows", i, partition)
-        self.write(table.select(_NARROW), "narrow", partition)
-        self.write(matched.images, "images", partition)
-        self.write(matched.report_keys, "asked", partition)
-        self.write(matched.counts.table(), "counts", partition)
-        counts = {"files": [files.num_rows], "named": [named_by_table(matched.files)]}
-        self.write(pa.table(counts), "splits", partition)
-        return pa.table({"rows": [table.num_rows]})
-
-    def beside(self, partition: int) -> list[Path]:
-        """The pieces, and what was compared."""
-        whole = [self.path(name, partition) for name in ("narrow", "images", "asked", "counts", "splits")]
-        return [*(self.path("rows", i, partition) for i in range(self.ranges)), *whole]
-
-
-def _ranges(keys: Sequence[str], ranges: int) -> npt.NDArray[np.int64]:
-    """int64[n], rising with the keys: keys are HMACs, evenly spread."""
-    return np.fromiter((int(key[:8], 16) * ranges >> 32 for key in keys), np.int64, len(keys))
-
-
-@dataclass(frozen=True)
-class Settled(_Sealed):
-    """What only all rows together say."""
-
-    rules: IndexRules
-    scans: str
-    buckets: int
-    ranges: int
-
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
-        """FATE rows sorted by key."""
-        pseudo = self.secret.pseudonymizer()
-        self._tell_pairing()
-        index = settled(self._all("narrow"), self.rules)
-        gone = withdrawn_keys(index, read_withdrawn(place(self.scans).parent, pseudo))
-        alive = live(index)
-        index = index.append_column("place", pa.array(np.cumsum(alive) - 1, mask=~alive))
-        left = pc.is_in(index["key"], value_set=pa.array(sorted(gone), pa.string()))
-        index = index.append_column("gone", left)
-        where = _ranges(index["key"].to_pylist(), self.ranges)
-        for i in range(self.ranges):
-            self.write(index.select(_SAID).filter(pa.array(where == i)), "settled", i)
-        return withdrawn_fates(conform(index, FATE), gone, {key: pseudo.key("withdrawn", key) for key in gone})
-
-    def _all(self, name: str) -> pa.Table:
-        return pa.concat_tables([self.read(name, i) for i in range(self.buckets)])
-
-    def _tell_pairing(self) -> None:
-        """Seal how the pairing went; RecipeError where a table of splits names no file."""
-        splits = self._all("splits")
-        require_named(pc.sum(splits["files"]).as_py(), pc.sum(splits["named"]).as_py(), self.rules.splits)
-        counts = Tally.of_tables(self.read("counts", i) for i in range(self.buckets))
-        pairing = counts.pairing(self.rules.pair)
-        if pairing.is_few:  # both sides are compared again, in this process: narrow columns, but of all
-            images, report_keys = (numbered(self._all(name)) for name in ("images", "asked"))
-            packed = (
-                read_sealed(p, self.secret.pseudonymizer()) for p in sorted(self.path("x").parent.glob("reports-*"))
-            )
-            reports = (r for table in packed for r in PackedReports.of_table(table))
-            pairing = pairing_of(counts, images, report_keys, self.rules, reports)
-        write_sealed(place(self.sealed) / PAIRING, pairing.table(), self.secret.pseudonymizer())
-
-    def beside(self, partition: int) -> list[Path]:
-        """What is said of each range's rows, and how the pairing went."""
-        return [*(self.path("settled", i) for i in range(self.ranges)), place(self.sealed) / PAIRING]
-
-
-def numbered(table: pa.Table) -> pa.Table:
-    """A table of parts, each counting its rows from 0, with its rows counted over all."""
-    return with_column(table, "row", pa.array(range(table.num_rows), pa.int64()))
-
-
-@dataclass(frozen=True)
-class Parts(_Sealed):
-    """The parts of the sealed index that begin in a range of keys."""
-
-    size: int
-    k_patients: int
-    buckets: int
-    ranges: int
-
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
-        """``part``: which they are."""
-        pseudo, mine = self.secret.pseudonymizer(), self._numbers(partition)
-        count, names = WordCount(self.k_patients), set[str]()
-        if mine:
-            table = self._alive(partition, mine[0] * self.size, (mine[-1] + 1) * self.size)
-            for i, number in enumerate(mine):
-                part = table.slice(i * self.size, self.size)
-                part = without_records(part.drop(["gone"]), part.filter(part["gone"])["key"].to_pylist())
-                write_sealed(sealed_part(place(self.sealed), number), part, pseudo)
-                texts, values = texts_and_values(part)
-                count.add(texts, values)
-                names |= taken_names(values)
-        words = {"word": list(count.patients), "patients": [sorted(who) for who in count.patients.values()]}
-        kinds = pa.schema([("word", pa.string()), ("patients", pa.list_(pa.string()))])
-        self.write(pa.table(words, schema=kinds), "words", partition)
-        for name, found in (("called", count.called), ("names", names)):
-            self.write(pa.table({"word": pa.array(sorted(found), pa.string())}), name, partition)
-        return pa.table({"part": pa.array(mine, pa.int64())})
-
-    def _numbers(self, partition: int) -> list[int]:
-        places = self.read("settled", partition)["place"].drop_null().to_numpy()
-        return [int(place) // self.size for place in places if place % self.size == 0]
-
-    def _alive(self, first: int, start: int, stop: int) -> pa.Table:
-        """The rows alive at the places from ``start`` to before ``stop``, from the range ``first`` on."""
-        tables: list[pa.Table] = []
-        for i in range(first, self.ranges):
-            decided = self.read("settled", i)
-            wanted = pc.and_(pc.greater_equal(decided["place"], start), pc.less(decided["place"], stop))
-            decided = decided.filter(pc.fill_null(wanted, False))
-            tables.append(self._of_range(i, decided))
-            if sum(t.num_rows for t in tables) == stop - start:
-                break
-        return pa.concat_tables(tables)
-
-    def _of_range(self, i: int, decided: pa.Table) -> pa.Table:
-        """INDEX rows of a range as ``said`` has settled them, and ``gone``."""
-        pieces = [self.read("rows", i, bucket) for bucket in range(self.buckets)] if decided.num_rows else []
-        table = pa.concat_tables([INDEX.empty_table(), *pieces])
-        table = table.take(pc.index_in(decided["key"].combine_chunks(), value_set=table["key"]))
-        for name in ("official_split", "drop_step", "drop_reason", "second_look"):
-            table = with_column(table, name, decided[name])
-        return table.append_column("gone", decided["gone"])
-
-    def beside(self, partition: int) -> list[Path]:
-        """The parts, and the words."""
-        parts = [sealed_part(place(self.sealed), number) for number in self._numbers(partition)]
-        return [*parts, *(self.path(name, partition) for name in ("words", "called", "names"))]
-
-
-@dataclass(frozen=True)
-class Last(_Sealed):
-    """The words that patients share, the names that no surrogate may have; the fates."""
-
-    k_patients: int
-    ranges: int
-    fates: str
-
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
-        """FATE rows sorted by key."""
-        pseudo, count, names = self.secret.pseudonymizer(), WordCount(self.k_patients), set[str]()
-        for i in range(self.ranges):
-            words = self.read("words", i)
-            for word, who in zip(words["word"].to_pylist(), words["patients"].to_pylist(), strict=True):
-                count.count(word, who)
-            count.called.update(self.read("called", i)["word"].to_pylist())
-            names.update(self.read("names", i)["word"].to_pylist())
-        for name, listed in ((WORDS, count.shared()), (NAMES, names)):
-            write_sealed(place(self.sealed) / name, pa.table({"word": pa.array(sorted(listed), pa.string())}), pseudo)
-        fates = conform(read_parts(place(self.fates)), FATE)
-        remove_tree(place(self.sealed) / "work", place(self.sealed))
-        return fates
-
-    def beside(self, partition: int) -> list[Path]:
-        """The sealed parts, the shared words, and the names that no surrogate may have."""
-        return sorted(place(self.sealed).glob("*.sealed"))

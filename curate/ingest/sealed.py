@@ -4,6 +4,7 @@ the pairing went."""
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import pyarrow as pa
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
 from curate.places import place
+from curate.sources.pairing.known import IdSurvey
 from curate.sources.pairing.outcome import Pairing
+from curate.step import Unit
 
 WITHDRAWN = "withdrawn.sealed"  # in RUN/private: pseudonyms of patients that no index of the run takes in again
 PAIRING, WORDS, NAMES = "pairing.sealed", "words.sealed", "names.sealed"  # beside the index's partitions
@@ -59,3 +62,28 @@ def read_pairing(folder: Path, pseudo: Pseudonymizer) -> Pairing:
     """How the pairing went, as the index step has left it; nothing where the sealed index was taken away."""
     path = folder / PAIRING
     return Pairing.of_table(read_sealed(path, pseudo)) if path.is_file() else Pairing(0, 0, 0)
+
+
+@dataclass(frozen=True)
+class SealedUnit(Unit):
+    """A task that leaves sealed tables in the ``work`` of a sealed index."""
+
+    sealed: str
+    secret: SecretSource
+
+    def path(self, name: str, *numbers: int) -> Path:
+        """Where a table of ``work`` lies."""
+        return place(self.sealed) / "work" / f"{'-'.join([name, *(f'{n:06d}' for n in numbers)])}.sealed"
+
+    def read(self, name: str, *numbers: int) -> pa.Table:
+        return read_sealed(self.path(name, *numbers), self.secret.pseudonymizer())
+
+    def write(self, table: pa.Table, name: str, *numbers: int) -> None:
+        write_sealed(self.path(name, *numbers), table, self.secret.pseudonymizer())
+
+    def ids(self, name: str, count: int) -> IdSurvey:
+        """The ids of so many parts."""
+        survey = IdSurvey()
+        for i in range(count):
+            survey.add_table(self.read(name, i))
+        return survey

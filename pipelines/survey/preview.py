@@ -16,8 +16,9 @@ from curate.deid.replace.masked import masked_words, require_words_left
 from curate.deid.text.scrub import scrub
 from curate.deid.words.language import language_preview
 from curate.errors import DropRecord
-from curate.ingest.index import IndexRules, Matched, match, read_sources
+from curate.ingest.index import Matched, match, read_sources
 from curate.ingest.rows import status_of
+from curate.ingest.rules import IndexRules
 from curate.record import Reason
 from curate.sources.archives import walk_members
 from curate.sources.pairing.outcome import Pairing

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.ingest.index import IndexRules, match
+from curate.ingest.index import match
+from curate.ingest.rules import IndexRules
 from curate.sources.reports.report import Report
 from curate.sources.rules import ImageSource
 

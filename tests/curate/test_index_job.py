@@ -12,7 +12,6 @@ import pytest
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
 from curate.engine import Engine
 from curate.export.split import SplitRules, SplitTable
-from curate.ingest.index import IndexTask
 from curate.ingest.index_job import IndexJob
 from curate.ingest.rules import IndexRules
 from curate.ingest.sealed import write_withdrawn
@@ -30,7 +29,7 @@ FILES = 60
 SIZES = {"chunks": 2, "batch": 11, "bucket": 25, "range_rows": 20, "small": 0}
 
 
-def archive(folder: Path, secret: SecretSource) -> tuple[IndexTask, str]:
+def archive(folder: Path, secret: SecretSource) -> tuple[IndexJob, str]:
     """Sixty files of twenty studies in five chunks, reports with addenda and without pictures, a table of splits."""
     pseudo, rows = secret.pseudonymizer(), list[dict[str, Any]]()
     for i in range(FILES):
@@ -52,15 +51,15 @@ def archive(folder: Path, secret: SecretSource) -> tuple[IndexTask, str]:
     reports = [ReportSource(folder / "reports.csv", columns=columns, several="join")]
     chunks = [("pacs", ("c0", "c1", "c2")), ("more", ("c3", "c4"))]
     rules = IndexRules(files=sources("pacs", "more"))
-    task = IndexTask(chunks, str(folder / "private" / "scan"), "", reports, rules, 7, secret, 2)
+    task = IndexJob(chunks, str(folder / "private" / "scan"), "", reports, rules, 7, secret, 2)
     return task, pseudo.key("patient", "P4")
 
 
-def made(run: Path, task: IndexTask, engine: Engine, **sizes: int) -> dict[str, Any]:
+def made(run: Path, task: IndexJob, engine: Engine, **sizes: int) -> dict[str, Any]:
     """What the sealed index holds, by file, and the fates."""
     sealed = run / "private" / "index-0"
-    step = Step("index", task, 1, {})
-    run_spread_step(step, IndexJob(replace(task, sealed=str(sealed)), **sizes), run, engine)
+    step = Step("index", None, 1, {})
+    run_spread_step(step, replace(task, sealed=str(sealed), **sizes), run, engine)
     pseudo = task.secret.pseudonymizer()
     assert sorted(p.suffix for p in sealed.iterdir()) == [".sealed"] * len(list(sealed.iterdir()))
     assert not (step.folder(run) / "work").exists()

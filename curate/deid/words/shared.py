@@ -69,8 +69,3 @@ class WordCount:
     def shared(self) -> frozenset[str]:
         """The words that at least ``k`` patients share and that name no one."""
         return frozenset(w for w, writers in self.patients.items() if len(writers) >= self.k and w not in self.called)
-
-
-def shared_words(reports: Iterable[tuple[str, str]], names: Iterable[str], k: int) -> frozenset[str]:
-    """The words that at least ``k`` patients share; arguments as of `WordCount.add`."""
-    return WordCount(k).add(reports, names).shared()
