@@ -47,8 +47,8 @@ from curate.sources.pairing.known import IDS, IdSurvey
 from curate.sources.reports.report import pack
 from curate.sources.rules import ReportSource
 from curate.sources.scan import read_scan
-from curate.step import Task, part_path, read_parts
-from curate.storage import commit_bytes, table_bytes
+from curate.step import Task, Unit, part_path, read_parts
+from curate.storage import commit_bytes, digest, table_bytes
 
 SMALL = 20  # chunks of files (of some 1,000) up to which one process does all
 _COUNTED = pa.schema([("source", pa.int64()), ("file", pa.uint64()), ("picture", pa.bool_())])
@@ -79,13 +79,13 @@ class IndexJob:
     def spread(self, inner: Callable[[str, Task, int], str]) -> Task:
         """As `curate.step.SpreadTask`; the last task returns the fates."""
         if sum(len(names) for _, names in self.scanned) <= self.small:
-            return _Whole(self.sealed, self.secret, self)
-        return self.steps(inner)
+            return _Whole(self)
+        return self.steps(inner, str(place(self.sealed) / "work"))
 
-    def steps(self, inner: Callable[[str, Task, int], str]) -> Task:
-        """All but the last, which is returned."""
+    def steps(self, inner: Callable[[str, Task, int], str], work: str) -> Task:
+        """All but the last, which is returned. ``work``: the folder for what names patients."""
         chunks = [(name, chunk) for name, names in self.scanned for chunk in names]
-        sealed = self.sealed, self.secret
+        sealed = self.sealed, work, self.secret
         some = [tuple(chunks[i : i + self.chunks]) for i in range(0, max(len(chunks), 1), self.chunks)]
         files = *sealed, self.rules, self.scans, some
         linked = read_parts(place(inner("linked", Linked(*files, self.reports), len(some))))
@@ -104,24 +104,26 @@ class IndexJob:
 
 
 @dataclass(frozen=True)
-class _Whole(SealedUnit):
-    """All steps of a small archive, one after another in one process."""
+class _Whole(Unit):
+    """All steps of a small archive, one after another in one process, and in its memory."""
 
     job: IndexJob
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """FATE rows sorted by key."""
-        return self.job.steps(self._inner).run(0)
+        work = f"memory://index/{digest(self.job.sealed)}"
 
-    def _inner(self, name: str, task: Task, partitions: int) -> str:
-        folder = place(self.sealed) / "work" / name
-        for i in range(partitions):
-            commit_bytes(part_path(folder, i), table_bytes(task.run(i)))
-        return str(folder)
+        def inner(name: str, task: Task, partitions: int) -> str:
+            folder = place(work) / name
+            for i in range(partitions):
+                commit_bytes(part_path(folder, i), table_bytes(task.run(i)))
+            return str(folder)
+
+        return self.job.steps(inner, work).run(0)
 
     def beside(self, partition: int) -> list[Path]:
         """The sealed parts, the shared words, and the names that no surrogate may have."""
-        return sorted(place(self.sealed).glob("*.sealed"))
+        return sorted(place(self.job.sealed).glob("*.sealed"))
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,7 @@ class Reports(SealedUnit):
 
     def beside(self, partition: int) -> list[Path]:
         """The batches with their hashes, and the ids."""
-        batches = ((place(self.sealed) / "work").glob(f"{name}-{partition:06d}-*") for name in ("reports", "told"))
+        batches = (place(self.work).glob(f"{name}-{partition:06d}-*") for name in ("reports", "told"))
         return [*sorted(chain.from_iterable(batches)), self.path("ids-of-reports", partition)]
 
 

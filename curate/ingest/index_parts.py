@@ -213,7 +213,7 @@ class Last(SealedUnit):
         for name, listed in ((WORDS, count.shared()), (NAMES, names)):
             write_sealed(place(self.sealed) / name, pa.table({"word": pa.array(sorted(listed), pa.string())}), pseudo)
         fates = conform(read_parts(place(self.fates)), FATE)
-        remove_tree(place(self.sealed) / "work", place(self.sealed))
+        remove_tree(place(self.work), place(self.work).parent)
         return fates
 
     def beside(self, partition: int) -> list[Path]:

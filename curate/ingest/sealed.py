@@ -66,14 +66,15 @@ def read_pairing(folder: Path, pseudo: Pseudonymizer) -> Pairing:
 
 @dataclass(frozen=True)
 class SealedUnit(Unit):
-    """A task that leaves sealed tables in the ``work`` of a sealed index."""
+    """A task of the index in ``sealed``, that leaves sealed tables in the folder ``work``."""
 
     sealed: str
+    work: str
     secret: SecretSource
 
     def path(self, name: str, *numbers: int) -> Path:
         """Where a table of ``work`` lies."""
-        return place(self.sealed) / "work" / f"{'-'.join([name, *(f'{n:06d}' for n in numbers)])}.sealed"
+        return place(self.work) / f"{'-'.join([name, *(f'{n:06d}' for n in numbers)])}.sealed"
 
     def read(self, name: str, *numbers: int) -> pa.Table:
         return read_sealed(self.path(name, *numbers), self.secret.pseudonymizer())
