@@ -10,9 +10,8 @@ from pathlib import Path
 import pydicom
 
 from curate.deid.header.clean import clean_header
-from curate.deid.header.rules import HeaderRules
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.rules import PixelPolicy
+from curate.deid.rules import HeaderRules, PixelPolicy
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.dicom_frames import Written
 from curate.deid_export.dicom_write import to_bytes

@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.synth.canvas import Canvas
+from curate.synth.catalogue import FINDINGS, SCENES, Finding
 from curate.synth.chest import SIZES, chest_film_with
 from curate.synth.faults import swap_sides
-from curate.synth.findings import CARDIOMEGALY, CONSOLIDATION, EFFUSION, NODULE, PNEUMOTHORAX, SCENES, Finding
 from filters.method import Records
 
-LUNG = (EFFUSION, PNEUMOTHORAX, CONSOLIDATION, NODULE)
-BY_NAME = {f.name: f for f in (*LUNG, CARDIOMEGALY)}
+LUNG = tuple(FINDINGS[name] for name in ("effusion", "pneumothorax", "consolidation", "nodule"))
+HEART = FINDINGS["cardiomegaly"]
+BY_NAME = {f.name: f for f in (*LUNG, HEART)}
 GRADES = {"small": "mild", "moderate": "moderate", "large": "severe"}
 NOTHING = ("No acute abnormality.", "Normal study.", "No acute findings.", "Unremarkable examination.",
            "No acute process.", "No acute cardiopulmonary disease.")  # fmt: skip
@@ -118,7 +119,7 @@ def draw_seen(seed: int, index: int, fault: str = "") -> Seen:
                 if rng.random() < 0.5:
                     seen.append((LUNG[int(rng.integers(4))].name, lung, str(rng.choice(SIZES))))  # noqa: PERF401
         if rng.random() < 0.2:
-            seen.append((CARDIOMEGALY.name, "", str(rng.choice(SIZES))))
+            seen.append((HEART.name, "", str(rng.choice(SIZES))))
         rights, lefts = ([s[0] for s in seen if s[1] == side] for side in ("right", "left"))
         if (fault != "side" or rights != lefts) and (fault not in ("negation", "boilerplate") or seen):
             return tuple(seen)

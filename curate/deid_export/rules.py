@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from curate.deid.header.rules import HeaderRules
-from curate.deid.rules import PixelPolicy, TextRules
+from curate.deid.rules import HeaderRules, PixelPolicy, TextRules
 from curate.errors import RecipeError
 from curate.record import Reason
 

@@ -2,7 +2,7 @@
 
     OUT/dicom/<patient>/<study>/<n>.dcm   images: modalities, transfer syntaxes, injected faults
     OUT/reports/reports.csv               one row a report
-    OUT/truth/truth.parquet               the truth about every file, apart from the archive (`truth.TRUTH`)
+    OUT/truth/truth.parquet               the truth about every file, apart from the archive (`study.TRUTH`)
 
 Memory does not grow with the archive, the same seed gives the same bytes, and study i is the same in every archive
 of that seed and those shares.
@@ -14,13 +14,18 @@ import csv
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from curate.errors import RecipeError
 from curate.synth.faults import SynthConfig
-from curate.synth.study import COLUMNS, Study, make_study
-from curate.synth.truth import TruthWriter
+from curate.synth.study import COLUMNS, TRUTH, Study, make_study
 
 __all__ = ["SynthConfig", "write_archive"]
+
+_GROUP = 1000  # rows of the truth that are written at once
 
 
 def write_archive(out: Path, config: SynthConfig, progress: Callable[[int], None] | None = None) -> dict[str, int]:
@@ -30,10 +35,11 @@ def write_archive(out: Path, config: SynthConfig, progress: Callable[[int], None
     Raises RecipeError if ``out`` is not empty or cannot be written.
     """
     _prepare(out)
+    told: list[dict[str, Any]] = []
     counts: Counter[str] = Counter(studies=config.studies, images=0, reports=0, bytes=0)
     with (
         open(out / "reports" / "reports.csv", "w", encoding="utf-8", newline="") as table,
-        TruthWriter(out / "truth" / "truth.parquet") as truth,
+        pq.ParquetWriter(out / "truth" / "truth.parquet", TRUTH, compression="zstd") as truth,
     ):
         rows = csv.writer(table, lineterminator="\n")
         rows.writerow(COLUMNS)
@@ -41,7 +47,10 @@ def write_archive(out: Path, config: SynthConfig, progress: Callable[[int], None
             study = make_study(config, index)
             _write_files(out / "dicom", study)
             rows.writerows(study.reports)
-            truth.add(study.truth)
+            told += study.truth
+            if len(told) >= _GROUP or (told and index + 1 == config.studies):
+                truth.write_table(pa.Table.from_pylist(told, schema=TRUTH))
+                told = []
             _count(counts, study)
             if progress:
                 progress(index + 1)

@@ -11,8 +11,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from curate.synth.catalogue import SCENES, Finding, Scene
 from curate.synth.chest import SIZES
-from curate.synth.findings import SCENES, Finding, Scene
 from curate.synth.others import LEVELS
 
 _HEALTHY = 0.3  # share of studies without a finding, if the injected fault does not need one

@@ -11,10 +11,9 @@ from pydicom import dcmwrite, uid
 
 from curate.synth.anatomy import render
 from curate.synth.case import Case, Purpose, rng_for
-from curate.synth.encode import LOSSY, allowed_syntaxes, choose_syntax, encode
 from curate.synth.faults import BROKEN_FILES, Plan, SynthConfig, burn_text, file_fault, garble, truncate
 from curate.synth.identities import Ledger, Patient, Visit, write_date
-from curate.synth.stored import Stored, blank, near_copy, store
+from curate.synth.stored import LOSSY, Stored, allowed_syntaxes, blank, choose_syntax, encode, near_copy, store
 from curate.synth.tags import Subject, make_header
 
 _CINE_FRAMES, _CINE_SHARE = 4, 0.15

@@ -13,9 +13,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from curate.synth import names
 from curate.synth.case import Purpose, rng_for
+from curate.synth.catalogue import NAMES
 
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+    "November", "December",
+)  # fmt: skip
 MIN_CHARS = 4  # a shorter string found in a byte search proves nothing
 _STREETS = ("Quillfeather Lane", "Old Tannery Row", "Marchbanks Terrace", "Saltergate Crescent", "Fenwicke Avenue")
 
@@ -105,14 +109,17 @@ def make_patient(seed: int, index: int) -> Patient:
     """Patient ``index``; one in twelve has a name outside Latin-1."""
     rng = rng_for(seed, Purpose.PATIENT, index)
     sex = str(rng.choice(["F", "M"]))
-    surname, given = str(rng.choice(names.SURNAMES)), str(rng.choice(names.GIVEN_F if sex == "F" else names.GIVEN_M))
+    surname, given = (
+        str(rng.choice(NAMES["surnames"])),
+        str(rng.choice(NAMES["given_f"] if sex == "F" else NAMES["given_m"])),
+    )
     charset: tuple[str, ...] = ("ISO_IR 100",) if rng.random() < 0.7 else ("ISO_IR 192",)
     ideographic, unusual = "", rng.random()
     if unusual < 0.04:
-        surname, given = names.CYRILLIC[int(rng.integers(len(names.CYRILLIC)))]
+        surname, given = NAMES["cyrillic"][int(rng.integers(len(NAMES["cyrillic"])))]
         charset = ("ISO_IR 144",) if rng.random() < 0.6 else ("ISO_IR 192",)
     elif unusual < 0.08:
-        surname, given, *native = names.JAPANESE[int(rng.integers(len(names.JAPANESE)))]
+        surname, given, *native = NAMES["japanese"][int(rng.integers(len(NAMES["japanese"])))]
         charset, ideographic = ("", "ISO 2022 IR 87") if rng.random() < 0.6 else ("ISO_IR 192",), "^".join(native)
     birth = dt.date(1926, 1, 1) + dt.timedelta(days=int(rng.integers(0, 75 * 365)))
     # distinct for every index
@@ -126,8 +133,10 @@ def make_visit(seed: int, index: int) -> Visit:
     """The identifiers of study ``index``."""
     rng = rng_for(seed, Purpose.VISIT, index)
     date = dt.date(2012, 1, 1) + dt.timedelta(days=int(rng.integers(0, 4000)))
-    institution, town = names.HOSPITALS[int(rng.integers(len(names.HOSPITALS)))]
-    doctors = [(str(d), str(rng.choice(list("ABCEFGHJKLMNPRST")))) for d in rng.choice(names.DOCTORS, 2, replace=False)]
+    institution, town = NAMES["hospitals"][int(rng.integers(len(NAMES["hospitals"])))]
+    doctors = [
+        (str(d), str(rng.choice(list("ABCEFGHJKLMNPRST")))) for d in rng.choice(NAMES["doctors"], 2, replace=False)
+    ]
     uids = [make_uid(seed, kind, index) for kind in ("study", "series", "frame")]
     return Visit(
         accession=f"RX{date.year}{(index * 31 + seed * 7 + 1009) % 100_000_000:08d}",
@@ -157,8 +166,8 @@ def write_date(day: dt.date, form: str, ledger: Ledger) -> str:
         "da": f"{day:%Y%m%d}",
         "us": f"{day:%m/%d/%Y}",
         "dots": f"{day:%d.%m.%Y}",
-        "long": f"{names.MONTHS[day.month - 1]} {day.day}, {day.year}",
-        "british": f"{day.day} {names.MONTHS[day.month - 1]} {day.year}",
-        "dash": f"{day.day:02d}-{names.MONTHS[day.month - 1][:3]}-{day.year}",
+        "long": f"{MONTHS[day.month - 1]} {day.day}, {day.year}",
+        "british": f"{day.day} {MONTHS[day.month - 1]} {day.year}",
+        "dash": f"{day.day:02d}-{MONTHS[day.month - 1][:3]}-{day.year}",
     }[form]
     return ledger.note(text)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from curate.synth.case import Case, spine_level
+from curate.synth.catalogue import Finding
 from curate.synth.faults import swap_sides
-from curate.synth.findings import Finding
 from curate.synth.identities import Ledger, Patient, Visit, write_date
 
 _GRADES = {"small": "mild", "moderate": "moderate", "large": "severe"}

@@ -3,25 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
 
 from curate.synth.case import Purpose, rng_for
 from curate.synth.faults import BROKEN_FILES, TEXT_FAULTS, Plan, SynthConfig, file_fault, make_plan
 from curate.synth.files import ImageFile, make_file
 from curate.synth.identities import Ledger, Patient, Visit, make_patient, make_visit, write_date
 from curate.synth.reports import Author, write_report
-from curate.synth.truth import TruthRow
 
 COLUMNS = ("accession", "patient_id", "patient_name", "study_uid", "study_date", "report", "reviewed")
+# ground truth, in a folder of its own: a row for each image file and each orphaned report
+TRUTH = pa.schema(
+    [
+        pa.field("file", pa.string()),  # posix, relative to OUT/dicom; null for an orphaned report
+        pa.field("study", pa.int64(), nullable=False),  # index of the study
+        pa.field("accession", pa.string(), nullable=False),
+        pa.field("patient_id", pa.string(), nullable=False),
+        pa.field("fault", pa.string(), nullable=False),  # the primary one, or none
+        pa.field("faults", pa.list_(pa.string()), nullable=False),
+        pa.field("duplicate_of", pa.string()),  # relative file
+        pa.field(
+            "pair_is_right", pa.bool_(), nullable=False
+        ),  # exactly one report, which describes what the file shows
+        pa.field("reviewed", pa.bool_(), nullable=False),
+        pa.field("modality", pa.string(), nullable=False),
+        pa.field("body_part", pa.string(), nullable=False),
+        pa.field("finding", pa.string(), nullable=False),  # what the picture shows; "" for nothing
+        pa.field("side", pa.string(), nullable=False),  # left | right | ""
+        pa.field("transfer_syntax", pa.string(), nullable=False),
+        pa.field(
+            "phi", pa.list_(pa.string()), nullable=False
+        ),  # every identifying string of file and report, as written
+        pa.field("phi_pixels", pa.list_(pa.string()), nullable=False),  # those of them drawn into the picture
+    ]
+)
 _EXTENSIONS = (".dcm", "", ".ima", ".bin", ".jpg")
 
 
 @dataclass(frozen=True)
 class Study:
-    """Files as (posix path under the image folder, bytes), rows of the report table, rows of the truth."""
+    """Files as (posix path under the image folder, bytes), rows of the report table, rows of `TRUTH`."""
 
     files: tuple[tuple[str, bytes], ...]
     reports: tuple[tuple[str, ...], ...]
-    truth: tuple[TruthRow, ...]
+    truth: tuple[dict[str, Any], ...]
 
 
 def make_study(config: SynthConfig, index: int) -> Study:
@@ -76,7 +103,7 @@ def _source_path(config: SynthConfig, plan: Plan, number: int) -> str:
 
 def _truth(
     plan: Plan, patient: Patient, visit: Visit, image_file: ImageFile | None, words: Ledger, number: int = 0
-) -> TruthRow:
+) -> dict[str, Any]:
     """The row of one file, or of a report without a file; the caller fills in file name and source."""
     case = plan.source or plan.case
     fault = plan.fault if image_file is None else file_fault(plan, number)

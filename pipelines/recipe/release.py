@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from curate.deid.header.rules import HeaderRules
-from curate.deid.rules import DeidRules
+from curate.deid.rules import DeidRules, HeaderRules
 from curate.deid_export.rules import ReleaseRules
 from curate.ingest.rules import Section
 from curate.part import Part

@@ -20,19 +20,16 @@ from pydicom import uid
 from pydicom.errors import InvalidDicomError
 
 from curate.errors import RecipeError
-from curate.synth import names
 from curate.synth.anatomy import render
 from curate.synth.archive import SynthConfig, write_archive
 from curate.synth.case import Case, Purpose, rng_for
-from curate.synth.encode import LOSSY, allowed_syntaxes
+from curate.synth.catalogue import NAMES, SCENES
 from curate.synth.faults import FAULTS, draw_fault, make_plan, plain_case, swap_sides
 from curate.synth.files import picture, write_dicom
-from curate.synth.findings import SCENES
 from curate.synth.identities import MIN_CHARS, Ledger, make_patient, make_visit
-from curate.synth.stored import Stored
-from curate.synth.study import COLUMNS, make_study
+from curate.synth.stored import LOSSY, Stored, allowed_syntaxes
+from curate.synth.study import COLUMNS, TRUTH, make_study
 from curate.synth.tags import Subject
-from curate.synth.truth import TRUTH, TruthWriter
 
 # every fault often enough that a small archive holds it
 BUSY = SynthConfig(
@@ -205,7 +202,8 @@ def test_planted_strings_cannot_be_met_by_chance(archive: Archive) -> None:
     assert all(len(p) >= MIN_CHARS for p in planted)
     assert not [p for p in planted if p.lower() in clinical]
     assert not [p for p in planted if re.search(r"\d{4}-\d{2}-\d{2}", p)], "ISO dates are what shifted dates look like"
-    alone = (*names.SURNAMES, *names.GIVEN_F, *names.GIVEN_M, *names.DOCTORS, *(n for p in names.CYRILLIC for n in p))
+    alone = [name for kind in ("surnames", "given_f", "given_m", "doctors") for name in NAMES[kind]]
+    alone += [name for person in NAMES["cyrillic"] for name in person]
     assert min(map(len, alone)) >= 6
 
 
@@ -423,13 +421,12 @@ def test_an_archive_of_nothing_has_headers(tmp_path: Path) -> None:
     assert pq.read_schema(tmp_path / "truth" / "truth.parquet").names == TRUTH.names
 
 
-def test_truth_is_written_in_groups(tmp_path: Path) -> None:
-    study = make_study(SynthConfig(side=64), 0)
-    with TruthWriter(tmp_path / "t.parquet", group=4) as writer:
-        for _ in range(10):
-            writer.add(study.truth)
-    file = pq.ParquetFile(tmp_path / "t.parquet")
-    assert file.metadata.num_rows == 10 * len(study.truth)
+def test_truth_is_written_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = SynthConfig(studies=5, side=64)
+    monkeypatch.setattr("curate.synth.archive._GROUP", 2)
+    write_archive(tmp_path, config)
+    file = pq.ParquetFile(tmp_path / "truth" / "truth.parquet")
+    assert file.metadata.num_rows == sum(len(make_study(config, i).truth) for i in range(5))
     assert file.metadata.num_row_groups >= 2
 
 

@@ -18,10 +18,10 @@ from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 from curate.deid.header import allowed
 from curate.deid.header.iod import iod_of
 from curate.deid.header.phi import Identity, folded
-from curate.deid.header.rules import HeaderRules
 from curate.deid.header.values import BINARY, Bytes, Value, packed
 from curate.deid.header.words import clean_text, known
 from curate.deid.pseudonym import Pseudonymizer, is_time
+from curate.deid.rules import HeaderRules
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,11}")

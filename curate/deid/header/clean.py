@@ -24,10 +24,10 @@ from curate.deid.header.method_attributes import add_method_attributes, object_o
 from curate.deid.header.phi import identifying_values, identity
 from curate.deid.header.plan import Plan, item_plan, plan_for
 from curate.deid.header.private import private_elements
-from curate.deid.header.rules import HeaderRules
 from curate.deid.header.values import Element, explicit_element, header, read, same_vr, sequence, value_of
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import quiet
+from curate.deid.rules import HeaderRules
 
 __all__ = ["Cleaned", "attributes", "clean_header", "identifying_values", "patient_of"]
 

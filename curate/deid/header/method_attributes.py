@@ -12,8 +12,8 @@ from curate.deid.header.checks import Context
 from curate.deid.header.codes import code_item
 from curate.deid.header.iod import iod_of, kind_of
 from curate.deid.header.plan import GENERIC
-from curate.deid.header.rules import HeaderRules
 from curate.deid.header.values import Element, explicit_element, first_text, sequence
+from curate.deid.rules import HeaderRules
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import text

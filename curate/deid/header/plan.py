@@ -16,8 +16,8 @@ from pydicom.tag import BaseTag
 from curate.deid.header import allowed
 from curate.deid.header.checks import Step
 from curate.deid.header.iod import attributes_of, is_code, items_of
-from curate.deid.header.rules import HeaderRules
 from curate.deid.header.table import Treatment, treatment
+from curate.deid.rules import HeaderRules
 
 Plan = dict[int, Step]
 

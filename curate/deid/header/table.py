@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
-from curate.deid.header.rules import HeaderRules
+from curate.deid.rules import HeaderRules
 
 # keep: unchanged, after a check; shift: by the patient's days; clean: free of identifiers; recurse: the sequence is
 # kept with its UIDs remapped; remap: another UID; remove: no value is kept (X, Z and D of the table: absent, empty or a

@@ -14,9 +14,9 @@ from pydicom.uid import CTImageStorage
 
 from curate.deid.header.clean import clean_header
 from curate.deid.header.iod import attributes_of
-from curate.deid.header.rules import HeaderRules
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import quiet
+from curate.deid.rules import HeaderRules
 
 PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")
 PLANT = "Zqxjkwv"

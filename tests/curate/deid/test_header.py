@@ -18,8 +18,8 @@ from pydicom.uid import CTImageStorage
 
 from curate.deid.header.clean import attributes, clean_header, identifying_values, patient_of
 from curate.deid.header.phi import identity
-from curate.deid.header.rules import HeaderRules
 from curate.deid.quiet import quiet
+from curate.deid.rules import HeaderRules
 from curate.errors import DropRecord
 from tests.curate.deid.header_objects import (
     EVERYTHING,

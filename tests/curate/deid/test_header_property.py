@@ -13,8 +13,8 @@ from pydicom.uid import CTImageStorage, EnhancedMRImageStorage, UltrasoundImageS
 
 from curate.deid.header.clean import clean_header
 from curate.deid.header.iod import items_of
-from curate.deid.header.rules import HeaderRules
 from curate.deid.quiet import quiet
+from curate.deid.rules import HeaderRules
 from curate.errors import DropRecord
 from tests.curate.deid.header_objects import EVERYTHING, NOTHING, PLANT, PSEUDO, ct, raw, source, written
 

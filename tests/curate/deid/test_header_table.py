@@ -19,8 +19,8 @@ from pydicom.uid import (
 )
 
 from curate.deid.header.iod import attributes_of, iod_of, is_code, items_of, kind_of, sop_classes
-from curate.deid.header.rules import HeaderRules
 from curate.deid.header.table import row_of, rows, table_edition, treatment
+from curate.deid.rules import HeaderRules
 from tests.curate.deid.header_objects import EVERYTHING, NOTHING, carried, cleaned, ct, planted
 
 CLASSES = (

@@ -11,8 +11,8 @@ from pydicom.tag import Tag
 
 from curate.deid.header.clean import clean_header
 from curate.deid.header.iod import attributes_of, iod_of, kind_of, sop_classes
-from curate.deid.header.rules import HeaderRules
 from curate.deid.quiet import quiet
+from curate.deid.rules import HeaderRules
 from curate.errors import DropRecord
 from curate.record import Reason
 from tests.curate.deid.header_objects import (

@@ -9,8 +9,8 @@ from pydicom.uid import UID
 from curate.deid.header.clean import clean_header
 from curate.deid.header.iod import items_of
 from curate.deid.header.plan import Plan, item_plan, plan_for
-from curate.deid.header.rules import HeaderRules
 from curate.deid.header.table import data_lines
+from curate.deid.rules import HeaderRules
 from curate.deid.verify.dicom.findings import dicom_findings
 from curate.deid.verify.dicom.header import identifying
 from tests.curate.deid.test_mutation_header import PSEUDO, source, written

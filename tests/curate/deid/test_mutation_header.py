@@ -17,10 +17,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 
 from curate.deid.header.clean import clean_header
-from curate.deid.header.rules import HeaderRules
 from curate.deid.header.table import rows
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import quiet
+from curate.deid.rules import HeaderRules
 from curate.deid.verify.dicom.findings import dicom_findings
 from curate.deid.verify.finding import Finding
 

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 
 from curate.deid.header.clean import clean_header
-from curate.deid.header.rules import HeaderRules
+from curate.deid.rules import HeaderRules
 from curate.deid.verify.dicom.byte_search import (
     FALSE_ALARMS,
     alone_bits,

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.deid.header.rules import HeaderRules
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import HeaderRules
 from curate.deid_export.report_cells import output_names
 from curate.deid_export.report_people import People
 from curate.deid_export.reports import clean_report_parts

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.synth.canvas import Canvas
+from curate.synth.catalogue import FINDINGS, Finding
 from curate.synth.chest import chest_film
 from curate.synth.faults import swap_sides
-from curate.synth.findings import CARDIOMEGALY, CONSOLIDATION, EFFUSION, NODULE, PNEUMOTHORAX, Finding
 from filters.method import Batch, Records
 from filters.towers import preprocess
 
-_SIDED = (EFFUSION, PNEUMOTHORAX, CONSOLIDATION, NODULE)
+_SIDED = tuple(FINDINGS[name] for name in ("effusion", "pneumothorax", "consolidation", "nodule"))
+_HEART = FINDINGS["cardiomegaly"]
 _SIZES = ("small", "moderate", "large")
 _GRADES = {"small": "mild", "moderate": "moderate", "large": "severe"}
 _NORMAL = ("No acute abnormality.", "The bones are intact.", "The trachea is central.")
@@ -21,7 +22,7 @@ _NORMAL = ("No acute abnormality.", "The bones are intact.", "The trachea is cen
 
 def _words(finding: Finding | None, side: str, size: str, rng: np.random.Generator) -> str:
     if finding is None:
-        return str(rng.choice(_NORMAL[:1])) + " " + str(rng.choice(EFFUSION.absent))
+        return str(rng.choice(_NORMAL[:1])) + " " + str(rng.choice(_SIDED[0].absent))
     words = {"side": side, "size": size, "grade": _GRADES[size]}
     said = str(rng.choice(finding.present)).format(
         **words, **{k.capitalize(): v.capitalize() for k, v in words.items()}
@@ -41,7 +42,7 @@ def films(n: int, seed: int = 0) -> Records:
     images, texts = [], []
     for i in range(n):
         rng = np.random.default_rng([seed, i])
-        finding = (*_SIDED, CARDIOMEGALY, None)[int(rng.choice(6, p=[0.22, 0.22, 0.16, 0.1, 0.15, 0.15]))]
+        finding = (*_SIDED, _HEART, None)[int(rng.choice(6, p=[0.22, 0.22, 0.16, 0.1, 0.15, 0.15]))]
         side, size = ("left", "right")[int(rng.integers(2))], str(rng.choice(_SIZES))
         images.append(_film(finding, side, size, rng))
         texts.append(_words(finding, side, size, rng))
