@@ -35,9 +35,7 @@ class Scene:
     findings: tuple[Finding, ...]
 
 
-def _finding(
-    name: str, sided: bool, present: list[str], absent: list[str], summary: list[str] | None = None
-) -> Finding:
+def _finding(name: str, sided: bool, present: list[str], absent: list[str], summary: Sequence[str] = ()) -> Finding:
     usual = [f"{name.capitalize()}.", f"{{Grade}} {name}."]
     if sided:
         usual = [f"{{Size}} {{side}} {name}.", f"{{Side}} {name}, {{size}}.", f"{{Side}}-sided {name}."]
