@@ -26,8 +26,8 @@ from curate.export.choose import decide
 from curate.export.labels import Labels
 from curate.export.select import Floor, SelectRules, SelectTask
 from curate.export.split import SplitRules
+from curate.intact import part_path
 from curate.record import DEDUP, RECORD, conform
-from curate.step import part_path
 
 PER_PART = 500
 FINDINGS = ("atelectasis", "cardiomegaly", "consolidation", "edema", "effusion", "fracture", "mass", "nodule", "normal")

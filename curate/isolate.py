@@ -10,7 +10,8 @@ from curate.engine import Crash, Engine
 from curate.errors import RunError
 
 if TYPE_CHECKING:
-    from curate.step import PartitionWork, Task
+    from curate.step import PartitionWork
+    from curate.task import Task
 
 _Rows = tuple[int, range]  # of a partition
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from curate.errors import RecipeError, RunError, about
 from curate.export.split import SplitRules, split_of
+from curate.intact import part_path
 from curate.places import place
 from curate.record import live
-from curate.step import part_path
 from curate.storage import commit_folder, local_folder, read_table, remove_tree, scratch_folder
 from filters.clean import agreeing, clean_keys, seen_in_evaluation, shard_records
 from filters.drift import score_reference

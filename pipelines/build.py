@@ -23,13 +23,14 @@ from curate.intact import marker_path
 from curate.places import is_remote
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.scan import Walked
-from curate.step import FINISHED, Deferred, Step, defer, load_manifest
+from curate.step import FINISHED, Step, load_manifest
 from curate.storage import (
     digest,
     local_folder,
     read_json,
     read_marker,
 )
+from curate.task import Deferred, defer
 from filters.method import checkpoint_hash, filter_hash
 from pipelines.recipe.recipe import Recipe
 

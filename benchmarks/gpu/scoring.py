@@ -24,7 +24,7 @@ from benchmarks.filters.rate import random_filter
 from benchmarks.gpu.roof import wait
 from benchmarks.training.shards import as_jpeg
 from curate.engine.ahead import one_ahead
-from curate.step import part_path
+from curate.intact import part_path
 from filters.method import Batch
 from filters.task import Pool, ScoreTask
 from filters.towers.encoder import Filter

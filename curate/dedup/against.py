@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.errors import RecipeError
+from curate.intact import part_path
 from curate.places import place
 from curate.record import Reason, live
-from curate.step import FINISHED, load_manifest, part_path
+from curate.step import FINISHED, load_manifest
 from curate.storage import digest, read_marker, read_table
 
 

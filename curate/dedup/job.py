@@ -37,11 +37,12 @@ from curate.dedup.resolve import (
 )
 from curate.dedup.rules import DedupRules
 from curate.dedup.text import GUARD_SIZE
-from curate.intact import part_paths
+from curate.intact import part_path, part_paths
 from curate.places import place
 from curate.record import DEDUP, conform, live
-from curate.step import Task, Unit, part_path, read_parts
+from curate.step import read_parts
 from curate.storage import read_table
+from curate.task import Task, Unit
 
 PER_BUCKET = 50_000  # records, and as many to a task that sorts
 _NARROW = ["key", "partition", "row", "patient", "pixel_hash", "held_out", "length", "pixels"]
@@ -64,7 +65,7 @@ class DedupJob:
     per_bucket: int = PER_BUCKET
 
     def spread(self, inner: Callable[[str, Task, int], str]) -> Task:
-        """As `curate.step.SpreadTask`; the last task makes the step's DEDUP table, rows in ingest order."""
+        """As `curate.task.SpreadTask`; the last task makes the step's DEDUP table, rows in ingest order."""
         rules, pool = self.rules, Parts(self.ingest, self.partitions, self.against)
         records = max(self.per_partition, *(run.per_partition for run in self.against), 1)  # of a part
         sources = max(1, self.per_bucket // records)  # ingested parts to a task that sorts

@@ -17,9 +17,9 @@ from curate.errors import RecipeError
 from curate.export.column_cache import columns_in, read_columns
 from curate.export.select import splits_of
 from curate.export.split import SPLITS, SplitRules
+from curate.intact import part_path
 from curate.places import place
 from curate.record import SEMANTIC, Reason, conform, live
-from curate.step import part_path
 from curate.storage import read_table
 
 STEP = "semantic"

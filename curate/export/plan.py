@@ -13,9 +13,10 @@ import pyarrow as pa
 from curate.errors import RunError
 from curate.export.remove import NOBODY
 from curate.export.split import SPLITS
+from curate.intact import part_path
 from curate.places import place
 from curate.record import SELECTION, SHARD_PLAN, conform
-from curate.step import part_path, read_parts
+from curate.step import read_parts
 
 _COLUMNS = ("key", "partition", "split", "score", "weight", "text_from", "drop_reason")
 

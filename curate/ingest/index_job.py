@@ -41,14 +41,16 @@ from curate.ingest.index_parts import Last, Parts, Rows, Settled
 from curate.ingest.links import LINKS, buckets_of, hash_of, links_of_files, links_of_reports, none_of
 from curate.ingest.rules import IndexRules
 from curate.ingest.sealed import SealedUnit
+from curate.intact import part_path
 from curate.places import place
 from curate.sources.faults import patiently
 from curate.sources.pairing.known import IDS, IdSurvey
 from curate.sources.reports.report import pack
 from curate.sources.rules import ReportSource
 from curate.sources.scan import read_scan
-from curate.step import Task, Unit, part_path, read_parts
+from curate.step import read_parts
 from curate.storage import commit_bytes, digest, table_bytes
+from curate.task import Task, Unit
 
 SMALL = 20  # chunks of files (of some 1,000) up to which one process does all
 _COUNTED = pa.schema([("source", pa.int64()), ("file", pa.uint64()), ("picture", pa.bool_())])
@@ -77,7 +79,7 @@ class IndexJob:
     small: int = SMALL
 
     def spread(self, inner: Callable[[str, Task, int], str]) -> Task:
-        """As `curate.step.SpreadTask`; the last task returns the fates."""
+        """As `curate.task.SpreadTask`; the last task returns the fates."""
         if sum(len(names) for _, names in self.scanned) <= self.small:
             return _Whole(self)
         return self.steps(inner, str(place(self.sealed) / "work"))

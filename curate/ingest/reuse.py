@@ -24,11 +24,11 @@ from curate.errors import DamagedError
 from curate.export.column_cache import columns_in, fixed_bytes, read_columns
 from curate.ingest.files import with_column
 from curate.ingest.sealed import read_shared_words, read_taken_names
-from curate.intact import MANIFEST
+from curate.intact import MANIFEST, part_path
 from curate.memory import once
 from curate.places import place
 from curate.record import PASSING, RECORD
-from curate.step import load_manifest, part_path
+from curate.step import load_manifest
 from curate.storage import digest, read_table
 
 _COLUMN = "made_of"

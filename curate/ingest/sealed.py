@@ -15,7 +15,7 @@ from curate.deid.vault import SecretSource, read_sealed, write_sealed
 from curate.places import place
 from curate.sources.pairing.known import IdSurvey
 from curate.sources.pairing.outcome import Pairing
-from curate.step import Unit
+from curate.task import Unit
 
 WITHDRAWN = "withdrawn.sealed"  # in RUN/private: pseudonyms of patients that no index of the run takes in again
 PAIRING, WORDS, NAMES = "pairing.sealed", "words.sealed", "names.sealed"  # beside the index's partitions

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from curate.errors import RecipeError
 from curate.export.plan import plan_shards
 from curate.export.webdataset import ExportTask
-from curate.step import part_path, read_parts
+from curate.intact import part_path
+from curate.step import read_parts
 from curate.storage import commit_bytes, table_bytes
 from pipelines.api import Run
 from pipelines.browse.marks import consensus

@@ -87,7 +87,7 @@ def train(
         pipeline, _ = execute(loaded)
     else:
         save_recipe(loaded)
-    from curate.step import load_manifest  # torch and the trainer: once nothing is wrong with the recipe
+    from curate.step import load_manifest
     from pipelines.final.train import train_final
     from pipelines.report.summary import write_report
 

@@ -11,18 +11,9 @@ from curate.intact import damaged, doubt, forget, parts_with
 from curate.record import Reason
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.scan import forget_dropped, scan
-from curate.step import (
-    FINISHED,
-    Deferred,
-    Manifest,
-    Progress,
-    Step,
-    forget_inner,
-    run_model_step,
-    run_spread_step,
-    run_step,
-)
+from curate.step import FINISHED, Manifest, Progress, Step, forget_inner, run_model_step, run_spread_step, run_step
 from curate.storage import claim, commit_marker, exclusive, private_folder, remove_tree, sweep
+from curate.task import Deferred
 from pipelines.build import ORDER, Pipeline, scan_folder
 from pipelines.recipe.recipe import Recipe
 from pipelines.run.check import save_recipe

@@ -12,16 +12,13 @@ Killed halfway, the same command goes on: the list comes first, and every table 
 
 from __future__ import annotations
 
-import hmac
-import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.replace.surrogates import taken_names
@@ -29,7 +26,7 @@ from curate.deid.vault import read_sealed, write_sealed
 from curate.errors import RecipeError, RunError
 from curate.export.remove import withdrawn_fates, without_planned, without_records
 from curate.export.webdataset import MARKER, remove_from_shard
-from curate.ingest.sealed import NAMES, WITHDRAWN, read_withdrawn, write_withdrawn
+from curate.ingest.sealed import NAMES, read_withdrawn, write_withdrawn
 from curate.intact import files_of, marker_path, part_path
 from curate.record import RECORD, SHARD_PLAN
 from curate.report.words import MAP
@@ -39,9 +36,7 @@ from curate.storage import (
     beside,
     commit_bytes,
     commit_marker,
-    digest_file,
     exclusive,
-    name_from,
     private_folder,
     read_marker,
     read_table,
@@ -53,28 +48,11 @@ from filters.banks import JUDGES, without_rows
 from pipelines.build import Pipeline, pool_pipeline, scan_folder
 from pipelines.report.drawn import FILES, SUMMARY
 from pipelines.report.summary import write_report
+from pipelines.upkeep.proof import BEGUN, Progress, Withdrawal, hashes, search, write_proof
 from pipelines.upkeep.verify import prune_locked
 
-PROOFS = "withdrawals"  # below RUN/report
-_SIGNED = "withdrawal"
-_BEGUN = "removing.sealed"  # in RUN/private: the keys that are going, for a command that goes on with it
 _LONG, _DAY = 8, re.compile(r"(?:19|20)\d{6}")  # a shorter value, or a day, is found anywhere
 _SHORT = 24  # bytes below which a text proves nothing
-
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass
-class Withdrawal:
-    """``records``: how many went, dropped ones included; ``changed``: file -> (sha256 before, after; empty: none);
-    ``models``: that learned from the patient, and how; ``searched``: files, ``found``: (file, what) of what is left."""
-
-    records: int = 0
-    changed: dict[str, tuple[str, str]] = field(default_factory=dict)
-    models: dict[str, str] = field(default_factory=dict)
-    searched: int = 0
-    found: list[tuple[str, str]] = field(default_factory=list)
-    proof: str = ""
 
 
 def withdraw(
@@ -93,11 +71,11 @@ def withdraw(
         whose = _pseudonyms(pipeline, patients, keys)
         prune_locked(pipeline)  # steps that nothing refers to hold the patient too
         known = _Known.of(pipeline, whose, pseudo)
-        intent = run / "private" / _BEGUN
+        intent = run / "private" / BEGUN
         write_sealed(intent, pa.table({"key": pa.array(sorted(known.keys), pa.string())}), pseudo)
         write_withdrawn(run / "private", whose | read_withdrawn(run / "private", pseudo), pseudo)
         done = Withdrawal(records=len(known.keys))
-        before = _hashes(run)
+        before = hashes(run)
         done.models = _models(pipeline, known)
         _forget_index(pipeline, known, pseudo)
         for i, each in enumerate(_pipelines(pipeline)):
@@ -109,14 +87,14 @@ def withdraw(
             _forget_models(pipeline, done.models)
         else:
             _draw_again(pipeline)
-        after = _hashes(run)
+        after = hashes(run)
         both = sorted(before.keys() | after.keys())
         done.changed = {n: (before.get(n, ""), after.get(n, "")) for n in both if before.get(n) != after.get(n)}
         for name in (n for n, (_, now) in done.changed.items() if now and n.rpartition("/")[2] in BANKS):
             model, file = "/".join(name.split("/")[:2]), "/".join(name.split("/")[2:])
             done.models[model] = f"{done.models.get(model, 'rows were kept')}; the rows in {file} are out"
-        done.searched, done.found = _search(run, known, pseudo, progress)
-        done.proof = _write_proof(run, whose, done, pseudo)
+        done.searched, done.found = search(run, known.needles, pseudo, progress)
+        done.proof = write_proof(run, whose, done, pseudo)
         intent.unlink()
     if done.found:
         where = ", ".join(sorted({name for name, _ in done.found})[:3])
@@ -140,7 +118,7 @@ class _Known:
         fates = read_parts(pipeline.index.folder(run), ["key", "patient", "study"])
         mine = [r for r in fates.to_pylist() if r["patient"] in patients]
         keys = frozenset(r["key"] for r in mine)
-        if (intent := run / "private" / _BEGUN).is_file():
+        if (intent := run / "private" / BEGUN).is_file():
             keys |= frozenset(read_sealed(intent, pseudo)["key"].to_pylist())
         studies = {r["study"] for r in mine if r["study"]}
         rows, others = list[dict[str, Any]](), set[str]()
@@ -328,82 +306,3 @@ def _draw_again(pipeline: Pipeline) -> None:
     """The page shows pictures."""
     manifests = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]
     write_report(pipeline, manifests)
-
-
-# -- the proof ------------------------------------------------------------------------------------------------------
-
-
-def _hashes(run: Path) -> dict[str, str]:
-    """sha256 of what a run shows to others: tables, shards, models, the page. Sealed files differ by their nonce."""
-    kinds = ("steps", "shards", "report", "compare", "review", "train")
-    files = [p for kind in kinds for p in sorted((run / kind).rglob("*")) if p.is_file() and p.name != "verified.json"]
-    return {name_from(p, run): digest_file(p) for p in files if PROOFS not in p.parts}
-
-
-def _search(run: Path, known: _Known, pseudo: Pseudonymizer, progress: Progress) -> tuple[int, list[tuple[str, str]]]:
-    """Search every file of the run, sealed and compressed ones opened, for the patient's bytes."""
-    kinds = {needle: kind for kind, needles in known.needles.items() for needle in needles}
-    pattern = re.compile(b"|".join(re.escape(n) for n in sorted(kinds, key=len, reverse=True)) or b"(?!)")
-    files = sorted(p for p in run.rglob("*") if p.is_file() and PROOFS not in p.parts)
-    found = []
-    for done, path in enumerate(files, 1):
-        if path.name == _BEGUN:
-            continue
-        for data in _plain(path, pseudo):
-            hits = {kinds[hit] for hit in pattern.findall(data)}
-            found += [(name_from(path, run), kind) for kind in sorted(hits)]
-        progress("search", done, len(files))
-    return len(files), found
-
-
-def _plain(path: Path, pseudo: Pseudonymizer) -> Iterable[bytes]:
-    """A file's bytes, and the values of a table uncompressed, where a byte search would be blind."""
-    if path.suffix in (".sealed", ".headers", ".list"):
-        table = read_sealed(path, pseudo)
-        # a listing's paths are those of files that the archive has: the next walk would find them again
-        own = [n for n in table.column_names if path.suffix == ".sealed" or n not in ("path", "relative")]
-        own = [n for n in own if path.name != WITHDRAWN or n != "patient"]
-        yield _values(table.select(own))
-        return
-    yield path.read_bytes()
-    if path.suffix == ".parquet":
-        with path.open("rb") as file:
-            parquet = pq.ParquetFile(file)
-            for i in range(parquet.num_row_groups):
-                yield _values(parquet.read_row_group(i))
-
-
-def _values(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue().to_pybytes())
-
-
-def _write_proof(run: Path, patients: Collection[str], done: Withdrawal, pseudo: Pseudonymizer) -> str:
-    """RUN/report/withdrawals/NNNN.json: what changed and what was searched, signed under the run's secret."""
-    folder = run / "report" / PROOFS
-    number = 1 + max((int(p.stem) for p in folder.glob("[0-9]*.json")), default=0)
-    value: dict[str, Any] = {
-        "withdrawn": sorted(pseudo.key(_SIGNED, p) for p in patients),
-        "records": done.records,
-        "changed": {name: {"before": a, "after": b} for name, (a, b) in done.changed.items()},
-        "learned_from": done.models,
-        "searched_files": done.searched,
-        "found": [list(hit) for hit in done.found],
-    }
-    value["signature"] = signature(value, pseudo)
-    path = folder / f"{number:04d}.json"
-    commit_marker(path, value)
-    return name_from(path, run)
-
-
-def signature(value: dict[str, Any], pseudo: Pseudonymizer) -> str:
-    """HMAC-SHA256, 64 hex digits, of a proof without its signature: who holds the secret can tell that it was so."""
-    text = json.dumps({k: v for k, v in value.items() if k != "signature"}, sort_keys=True, ensure_ascii=False)
-    return pseudo.digest("withdrawal-signature", text).hex()
-
-
-def is_signed(value: dict[str, Any], pseudo: Pseudonymizer) -> bool:
-    """Whether a proof (`curate.storage.read_marker` of it) is as this run's secret signed it."""
-    return hmac.compare_digest(str(value.get("signature", "")), signature(value, pseudo))

@@ -24,8 +24,8 @@ from curate.export.labels import Labels, age_bands, findings_in, rarest_finding,
 from curate.export.repeat import key_words, soft_cap, uniform
 from curate.export.select import Floor, SelectRules, SelectTask, cut_of, floor_counts, splits_of
 from curate.export.split import SPLITS, SplitRules, split_of
+from curate.intact import part_path
 from curate.record import DEDUP, RECORD, SELECTION, Reason, conform, drop
-from curate.step import part_path
 
 KEYS = [f"{i:032x}" for i in range(6)]
 SCORES = np.array([0.1, 0.5, 0.5, np.nan, 0.9, -0.2], np.float32)

@@ -18,20 +18,11 @@ from curate.engine.guard import clock_record, guarded, stop_clock
 from curate.engine.resources import Resources
 from curate.engine.share import write_share
 from curate.errors import FunnelError, RecipeError, RunError
-from curate.intact import part_paths, partition_of
+from curate.intact import part_path, part_paths, partition_of
 from curate.record import FATE, Reason, drop_each, live
 from curate.stage import Stage, run_stages
-from curate.step import (
-    Manifest,
-    Step,
-    Unit,
-    load_manifest,
-    mark_poison,
-    part_path,
-    read_parts,
-    run_model_step,
-    run_step,
-)
+from curate.step import Manifest, Step, load_manifest, mark_poison, read_parts, run_model_step, run_step
+from curate.task import Unit
 from tests.inline import InlineEngine
 
 ROWS = 8

@@ -19,8 +19,8 @@ from curate.export.select import SelectRules, SelectTask
 from curate.export.split import SplitRules
 from curate.export.texts import Texts, carry, read_texts
 from curate.export.webdataset import write_shard
+from curate.intact import part_path
 from curate.record import DEDUP, RECORD, conform
-from curate.step import part_path
 
 KEYS = [f"{i:032x}" for i in range(4)]
 CHOSEN = ["original", "synthetic", "none"]

@@ -26,7 +26,7 @@ from scipy.stats import beta
 
 import curate
 from curate.errors import RecipeError
-from curate.step import part_path
+from curate.intact import part_path
 from filters.clean import shard_records
 from pipelines.api import Run
 from pipelines.browse.bench import Bench

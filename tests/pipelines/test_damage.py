@@ -20,8 +20,9 @@ from curate.errors import DamagedError, RecipeError, RunError, SourceError
 from curate.record import Reason
 from curate.sources.picture import Header
 from curate.sources.scan import SCAN
-from curate.step import Step, Task, Unit, read_parts, run_spread_step
+from curate.step import Step, read_parts, run_spread_step
 from curate.storage import claim
+from curate.task import Task, Unit
 from pipelines.build import Pipeline
 from pipelines.commands.screen import reasons_again
 from pipelines.recipe.load import load_recipe
@@ -480,7 +481,7 @@ class Killed(InlineEngine):
 
 @dataclass(frozen=True)
 class Keys(Unit):
-    """One row; and, as a `curate.step.SpreadTask`, two steps of it before the last."""
+    """One row; and, as a `curate.task.SpreadTask`, two steps of it before the last."""
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         return pa.table({"key": ["0" * 32]})

@@ -9,8 +9,9 @@ import pytest
 
 from curate.engine import Engine
 from curate.ingest import chain
-from curate.step import Deferred, read_parts
+from curate.step import read_parts
 from curate.storage import table_bytes
+from curate.task import Deferred
 from pipelines.build import Pipeline
 from pipelines.recipe.load import load_recipe
 from pipelines.run.execute import run_pipeline

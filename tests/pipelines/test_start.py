@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from curate.engine import Engine
-from curate.step import Deferred, LeavesFiles, defer
+from curate.task import Deferred, LeavesFiles, defer
 from pipelines.build import Pipeline
 from pipelines.recipe.load import load_recipe
 from pipelines.report.drawn import CARD, FILES, summary_of

@@ -19,9 +19,9 @@ import ijson
 
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.reports.documents import parsed
 from curate.sources.reports.formats import HEAD, Bounded, from_base64
 from curate.sources.reports.hl7 import BROKEN, Message
-from curate.sources.reports.rows import parsed
 from curate.sources.reports.xml import parse_xml
 
 MAX_ATTACHMENT = 1 << 24  # bytes of one text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,11 +22,10 @@ from curate.places import place
 from curate.record import Reason
 from curate.sources.archives import OF_ARCHIVES, is_archive, walk_members
 from curate.sources.faults import stop_for_source
-from curate.sources.identity import folded
 from curate.sources.member import archive_of, open_file
 from curate.sources.pairing.paths import compile_keys, stem
+from curate.sources.reports.asked import as_asked, check_names, is_meant, names_of
 from curate.sources.reports.captions import Asked, ReportColumns, gathered
-from curate.sources.reports.columns import safe_name
 from curate.sources.reports.formats import (
     HEAD,
     SUFFIXES,
@@ -55,7 +54,6 @@ Kind = Asked | None
 _TABLES = ("csv", "jsonl", "json", "parquet", "xlsx")
 _MAX_XML = 1 << 24  # bytes of one document; what is longer is cut, and then malformed
 _BROKEN_FIX = "quote cells that hold the delimiter, quotes or line breaks; name a field of a field as report.text"
-_HEADER = re.compile(r"(?!.*\d{3})(?:[A-Za-z]\w*(?:_\w+)+|[A-Z]{2,7}\d?)")  # FINDINGS_COL, ACC: neither name nor number
 
 
 class Counted(Protocol):
@@ -87,8 +85,8 @@ def check_columns(path: Path, columns: ReportColumns, format: Asked = "auto", na
             others.add(problem)
             some = some or _is_structured(found, format) or _is_closed(found)
         elif names := _names_to_check(found, kind, columns, single):
-            if single or _is_meant(names, columns):
-                _check_names(names, columns)
+            if single or is_meant(names, columns):
+                check_names(names, columns)
                 some = True
             else:
                 tables.append(names)
@@ -97,7 +95,7 @@ def check_columns(path: Path, columns: ReportColumns, format: Asked = "auto", na
     if some:
         return
     for names in tables:
-        _check_names(names, columns)
+        check_names(names, columns)
     there = "; ".join(sorted(problem.removeprefix("is ") for problem in others if problem.startswith("is ")))
     fix = "name a " + ", ".join(SUFFIXES) + " file, or give 'format'; "
     fix += "for pictures without any, --set 'reports=[]' --set pair.unpaired_images=keep"
@@ -295,7 +293,7 @@ def _within_text(found: Found, columns: ReportColumns) -> Literal["csv", "hl7", 
     names = set(columns.by_field().values())
     text = head.decode(text_encoding(head)[0], "ignore")
     if columns.make_text and len(names) > 1 and all(name in text for name in names):
-        return "csv" if names <= set(_names(found, "csv", columns)) else "txt"
+        return "csv" if names <= set(names_of(found, "csv", columns)) else "txt"
     return "txt"
 
 
@@ -308,11 +306,11 @@ def _table(found: Found, kind: Format, source: _Source) -> Iterator[Report]:
         if not names:
             unread = first if isinstance(first, Reason) else Reason.BAD_ENCODING
             raise DropRecord(Reason.EMPTY_REPORT if first is None else unread)
-        renamed = _as_asked(names, source.columns)
+        renamed = as_asked(names, source.columns)
         names = [renamed.get(name, name) for name in names]
-        if not source.single and not _is_meant(names, source.columns):
+        if not source.single and not is_meant(names, source.columns):
             raise DropRecord(Reason.NOT_A_REPORT)
-        _check_names(names, source.columns)
+        check_names(names, source.columns)
         if first is None:
             raise DropRecord(Reason.EMPTY_REPORT)
         for number, row in enumerate(chain([first], rows), start=1):
@@ -327,36 +325,16 @@ def _table(found: Found, kind: Format, source: _Source) -> Iterator[Report]:
             yield report
 
 
-def _as_asked(names: Sequence[str], columns: ReportColumns) -> dict[str, str]:
-    """Column of the file -> the column asked for that it is but for letter case, width and blanks, if only one is."""
-    spelt: dict[str, list[str]] = {}
-    for name in names:
-        spelt.setdefault(folded(name), []).append(name)
-    missing = [column for column in columns.by_field().values() if column not in names]
-    return {same[0]: column for column in missing if len(same := spelt.get(folded(column), [])) == 1}
-
-
 def _names_to_check(found: Found, kind: Kind, columns: ReportColumns, single: bool) -> list[str]:
     """A table's columns; [] of what has none, or cannot be read and so may hold reports. RecipeError where that is all
     there is."""
     if kind not in _TABLES or found.reason is not None or _may_be_fhir(found, kind, columns):
         return []
-    names = _names(found, cast("Format", kind), columns)
+    names = names_of(found, cast("Format", kind), columns)
     if not names and single:
         problem, fix = explain_content(place(found.path))
         raise RecipeError("path", f"is no readable {kind} file{problem}", fix)
     return names
-
-
-def _names(found: Found, kind: Format, columns: ReportColumns) -> list[str]:
-    """The columns a file has, from its head; [] where it cannot be read."""
-    try:
-        with open_records(place(found.path), format=kind, wanted=frozenset(columns.by_field().values())) as records:
-            names = named_rows(records, nested=True)[0]
-            renamed = _as_asked(names, columns)
-            return [renamed.get(name, name) for name in names]
-    except DropRecord:
-        return []
 
 
 def not_read(reports: Iterable[Report]) -> list[str]:
@@ -383,31 +361,6 @@ def not_read(reports: Iterable[Report]) -> list[str]:
 def _is_closed(found: Found) -> bool:
     """A folder that is not entered: it may hold reports."""
     return found.reason is Reason.UNREADABLE_FOLDER or (found.reason is Reason.SYMLINK and place(found.path).is_dir())
-
-
-def _is_meant(names: list[str], columns: ReportColumns) -> bool:
-    """Is a table among other files one of the reports'? One that has none of the columns is something else."""
-    return columns.make_text and not set(names).isdisjoint(columns.by_field().values())
-
-
-def _check_names(names: list[str], columns: ReportColumns) -> None:
-    if not columns.make_text:
-        raise RecipeError("columns.text", "names no column, and columns.sections neither", columns_there(names))
-    for name, column in columns.by_field().items():
-        if names.count(column) != 1:
-            problem = (
-                f"there is no column {column!r}" if column not in names else f"several columns are named {column!r}"
-            )
-            raise RecipeError(f"columns.{name}", problem, columns_there(names))
-
-
-def columns_there(names: list[str]) -> str:
-    """The columns there are, those apart that could be a patient's: a first row of data stands where names should."""
-    shown = [name for name in names if _HEADER.fullmatch(name) or safe_name(name)]
-    if not shown or 2 * len(shown) < len(names):
-        return "the first row of the file must name its columns"
-    rest = f", and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
-    return "the columns are " + ", ".join(shown[:60]) + rest
 
 
 def _compile(name_pattern: str | None) -> re.Pattern[str] | None:

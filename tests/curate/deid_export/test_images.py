@@ -19,8 +19,8 @@ from benchmarks.input.image_writers import tiff
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PixelPolicy
 from curate.deid_export.images import clean_image, encode_tiff
+from curate.deid_export.jpeg import Unparsed, clean_jpeg
 from curate.deid_export.rules import Outcome, ReleaseRules
-from curate.deid_export.streams import Unparsed, clean_jpeg
 from curate.record import Fate, Reason
 
 PSEUDO = Pseudonymizer(b"images" * 6)
