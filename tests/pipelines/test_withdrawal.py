@@ -29,8 +29,8 @@ from pipelines.recipe.load import load_recipe
 from pipelines.report.drawn import summary_of
 from pipelines.run.check import save_recipe
 from pipelines.run.execute import run_pipeline
-from pipelines.upkeep.verify import verify_run
 from pipelines.upkeep.proof import is_signed
+from pipelines.upkeep.verify import verify_run
 from pipelines.upkeep.withdrawal import withdraw
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
