@@ -35,7 +35,7 @@ def write_archive(out: Path, config: SynthConfig, progress: Callable[[int], None
     Raises RecipeError if ``out`` is not empty or cannot be written.
     """
     _prepare(out)
-    told: list[dict[str, Any]] = []
+    rows_of_truth: list[dict[str, Any]] = []
     counts: Counter[str] = Counter(studies=config.studies, images=0, reports=0, bytes=0)
     with (
         open(out / "reports" / "reports.csv", "w", encoding="utf-8", newline="") as table,
@@ -47,10 +47,10 @@ def write_archive(out: Path, config: SynthConfig, progress: Callable[[int], None
             study = make_study(config, index)
             _write_files(out / "dicom", study)
             rows.writerows(study.reports)
-            told += study.truth
-            if len(told) >= _GROUP or (told and index + 1 == config.studies):
-                truth.write_table(pa.Table.from_pylist(told, schema=TRUTH))
-                told = []
+            rows_of_truth += study.truth
+            if len(rows_of_truth) >= _GROUP or (rows_of_truth and index + 1 == config.studies):
+                truth.write_table(pa.Table.from_pylist(rows_of_truth, schema=TRUTH))
+                rows_of_truth = []
             _count(counts, study)
             if progress:
                 progress(index + 1)

@@ -43,12 +43,12 @@ def _finding(name: str, sided: bool, present: list[str], absent: list[str], summ
     return Finding(name, sided, tuple(present), (*usual, *summary), tuple(absent))
 
 
-def _scene(findings: list[str], **told: Any) -> Scene:
-    lists: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+def _scene(findings: list[str], **given: Any) -> Scene:
+    lists: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     return Scene(findings=tuple(FINDINGS[name] for name in findings), **lists)
 
 
 _DATA = tomllib.loads((files("curate.synth") / "catalogue.toml").read_text(encoding="utf-8"))
 NAMES: dict[str, list[Any]] = _DATA["names"]
-FINDINGS = {name: _finding(**told) for name, told in _DATA["finding"].items()}
-SCENES = tuple(_scene(**told) for told in _DATA["scene"])
+FINDINGS = {name: _finding(**given) for name, given in _DATA["finding"].items()}
+SCENES = tuple(_scene(**given) for given in _DATA["scene"])
