@@ -72,7 +72,7 @@ _STREETS_ELSEWHERE = (
         r"(?:\b\d{1,4}(?: bis| ter)?,? )?\b(?:rue|avenue|boulevard|place|chemin|quai|impasse|allee|calle|c/|avda\.?"
         r"|avenida|plaza|paseo|ronda|via|viale|corso|piazza|largo|vicolo|rua|travessa|praca|alameda|estrada|strada)\.? "
         r"(?:(?:de|del|della|dei|des|du|da|do|das|dos|la|los|las|le|les|l'|d')[ ]?){0,3}[^\W\d_][\w'.]*"
-        r"(?: [^\W\d_][\w'.]*){0,3}?,? (?:n[ºo.°]*\.? ?)?\d{1,4}(?:/[a-z])?\b(?!\s?(?:mm|cm|%))"
+        r"(?: [^\W\d_][\w'.]*){0,3}?(?<! de)(?<! en),? (?:n[ºo.°]*\.? ?)?\d{1,4}(?:/[a-z])?\b(?!\s?(?:mm|cm|%))"
         r"|\b\d{1,4}(?: bis| ter)?,? (?:rue|avenue|boulevard|place|chemin|quai|impasse|allee)"
         r" [^\n,;0-9]{3,40}(?=,|\n|$)"
         r"|\b[\w.-]{2,}(?:stra(?:ss|ß)e|str\.|weg|platz|allee|gasse|ring|markt|straat|laan|plein|gracht|kade|singel)"
@@ -80,7 +80,7 @@ _STREETS_ELSEWHERE = (
         re.IGNORECASE,
     ),
     re.compile(
-        r"(?<![\w.,/-])(?!(?:19|20)\d\d ?[A-Z]{2} )"  # no "2013 IN ..."
+        r"(?<![\w.,/-])(?<!\d[ ])(?!(?:19|20)\d\d ?[A-Z]{2} )"  # no "2013 IN ...", no telephone's end
         r"(?:[A-Z]{1,2}-\d{4,5}|\d{5}|\d{4} ?[A-Z]{2}|\d{4}-\d{3}|\d{5}-\d{3}) [A-Z][\w'-]{2,}"
     ),
 )
@@ -117,7 +117,7 @@ def _shapes(flat: str) -> Iterator[tuple[Finding, str, int, int]]:
         yield Finding.PLACE, normalise(hit[0]), *hit.span(1)
     patterns: tuple[re.Pattern[str], ...] = (_STREET, _BOX, _ZIP)
     if language(flat) != "en":
-        flat, patterns = in_capitals(flat), (*patterns, *_STREETS_ELSEWHERE)
+        flat, patterns = in_capitals(flat), _STREETS_ELSEWHERE
     for pattern in patterns:
         for hit in pattern.finditer(flat):
             yield Finding.PLACE, normalise(hit[0]), *hit.span()

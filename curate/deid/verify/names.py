@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from curate.deid.verify.normalise import in_capitals
-from curate.deid.verify.vocabulary import is_function_word, is_known, is_standard, is_word_of, language
+from curate.deid.verify.vocabulary import is_borne, is_function_word, is_known, is_standard, is_word_of, language
 
 # Bounded, and anchored at the start of a word: for what is no text ("AAAA...", base64) time must stay linear.
 _WORD = re.compile(r"[^\W\d_]{1,60}(?:['’-][^\W\d_]{1,60}){0,5}")
@@ -30,7 +30,7 @@ def _set(words: str) -> frozenset[str]:
 _PARTICLE_WORDS = _set(_PARTICLE)
 _TITLES = _set(
     """
-    dr med drs dres dra doctor doctora docteur dokter doktor dott dottssa dottor dottore dottoressa ssa prof profssa
+    dr pr med drs dres dra doctor doctora docteur dokter doktor dott dottssa dottor dottore dottoressa ssa prof profssa
     professor professeur mr mrs ms miss mx sr sra srta senhor senhora dona don herr herrn hr frau fr monsieur madame
     mademoiselle mme mlle sig sigg sigra signor signora dhr mevr mevrouw mw heer nurse sister rev oa collega kollege
     kollegin
@@ -79,7 +79,8 @@ _ACTS = re.compile(
     r"|(?P<did>measured|described|reported|noted|saw|placed|reviewed))\b",
     re.IGNORECASE,
 )
-_SURE, _UNSURE, _WEAK, _NONE = 3, 2, 1, 0  # of a cue: a title, an office or verb, a technique that looks like a title
+# of a cue: a title; an office that says by whom, in other languages; an office or verb; a technique like a title
+_SURE, _LIKELY, _UNSURE, _WEAK, _NONE = 4, 3, 2, 1, 0
 _PLURALS = ("ists", "ians", "ants", "ents", "tors", "rses", "ngs", "ves", "ues", "ters", "lts")
 _STRANGER = re.compile(r"(?<![\w'’.@/-])[A-Z][a-z]{3,}(?:['’-][A-Z]?[a-z]+)*(?![\w@/]|-\d)")
 _PAIR = re.compile(r" (?:[A-Z]\. )?([A-Z][a-z]{2,})\b")
@@ -140,8 +141,8 @@ _FACILITY = re.compile(
 )
 _FACILITY_ELSEWHERE = re.compile(
     rf"(?<!\w)(?:(?i:{_KIND_ELSEWHERE})(?:[ ](?i:of|sint|san|santa|sao|sainte?|universit\w+|general|civile|regional"
-    rf"|clinicas|misericordia))*[ -]{_PARTICLES}[A-Z][\w'-]{{2,}}"
-    r"|(?:[A-Z][\w'-]+ ){1,2}(?i:ziekenhuis|krankenhaus|klinikum|spital)\b)"
+    rf"|clinicas|misericordia))*[ -]{_PARTICLES}(?P<behind>[A-Z][\w'-]{{2,}})"
+    r"|(?P<ahead>(?:[A-Z][\w'-]+ ){1,2})(?i:ziekenhuis|krankenhaus|klinikum|spital)\b)"
 )
 _GENERIC_WORDS = """
 the this that an a our outside local referring emergency prior previous other another same general community
@@ -188,14 +189,14 @@ def _in_run(text: str, start: int, end: int, code: str) -> Iterator[tuple[int, i
         cue = max(before, behind if n >= len(words) - 3 else _NONE)
         if _is_title(low, code) and hit.end() < len(text):
             before, first = _title(word, text[hit.end()], code), True
-        elif code != "en" and before == _SURE and low in _PARTICLE_WORDS:
+        elif code != "en" and before >= _LIKELY and low in _PARTICLE_WORDS:
             continue
         elif code != "en" and low in _KIN:
-            before, first = _SURE, True
+            before, first = _LIKELY, True
         elif low in _IN_A_RUN or (code != "en" and low in _OFFICES):
             before = _UNSURE
         elif code != "en" and low in _AGENTS:
-            before = _SURE if n and words[n - 1][0].lower() in _OFFICES else _NONE
+            before = _LIKELY if n and words[n - 1][0].lower() in _OFFICES else _NONE
         elif low in _NOBODY:
             before = _NONE
         elif len(word) > 2 and cue:
@@ -215,7 +216,8 @@ def _in_run(text: str, start: int, end: int, code: str) -> Iterator[tuple[int, i
 def _is_someone(text: str, hit: re.Match[str], cue: int, code: str, *, plain: bool, first: bool) -> bool:
     """True if a word that is also an ordinary one names someone behind this cue."""
     if code != "en":
-        return cue == _SURE and first and not _is_nobody(hit[0], code)
+        called = is_borne(hit[0]) or (cue == _SURE and plain)
+        return cue >= _LIKELY and first and called and not _is_nobody(hit[0], code)
     if cue == _SURE:
         return plain or first
     if not plain or cue == _WEAK:
@@ -237,7 +239,7 @@ def _cue_before(text: str, start: int, code: str) -> int:
             by_whom = (
                 mark or ahead.split()[-1].lower() in _AGENTS or (code != "de" and text[start : start + 2].istitle())
             )
-            return _SURE if code != "en" and (by_whom or low in _KIN) else _UNSURE
+            return _LIKELY if code != "en" and (by_whom or low in _KIN) else _UNSURE
     return _NONE
 
 
@@ -262,7 +264,8 @@ def _cue_behind(text: str, start: int, end: int) -> int:
 def _is_nobody(word: str, code: str) -> bool:
     """True for a word that follows a cue in ordinary prose: of grammar, or of an office."""
     low = word.lower()
-    return low in _OFFICES or low in _NOBODY or low in _AGENTS or is_function_word(low, code)
+    doctor = code == "de" and low.endswith(("arzt", "arztin"))  # Chefarzt, Oberarzt
+    return doctor or low in _OFFICES or low in _NOBODY or low in _AGENTS or is_function_word(low, code)
 
 
 def _is_word(word: str, code: str) -> bool:
@@ -345,16 +348,23 @@ def unknown_names(text: str) -> set[str]:
     return names
 
 
+def _may_name_a_house(word: str, code: str, capitals_tell: bool) -> bool:
+    """True for a known word beside the kind of a house that is no kind itself: not "Cabinet de Radiologie"."""
+    return not _is_nobody(word, code) and (is_borne(word) or (capitals_tell and not is_standard(word)))
+
+
 def facilities(text: str) -> Iterator[str]:
     """Names of facilities: with the word for their kind, and each unknown word alone."""
     code = language(text)
     if code != "en":
+        capitals_tell = not (text.islower() or text.isupper())
         text = in_capitals(text)
         for hit in _FACILITY_ELSEWHERE.finditer(text):
-            words = [w.lower() for w in re.findall(r"[^\W\d_]{3,}", hit[0])]
-            if words and not _is_nobody(words[-1], code):
+            words = [w.lower() for w in re.findall(r"[^\W\d_]{3,}", hit["behind"] or hit["ahead"])]
+            unknown = [w for w in words if not _is_word(w, code)]
+            if unknown or any(_may_name_a_house(w, code, capitals_tell) for w in words):
                 yield hit[0]
-            yield from (w for w in words if len(w) > 3 and not _is_word(w, code))
+            yield from (w for w in unknown if len(w) > 3)
         return
     for hit in _FACILITY.finditer(text):
         yield from (w.lower() for w in re.findall(r"[^\W\d_]{4,}", hit[2] or "") if not is_known(w))

@@ -128,6 +128,16 @@ def _frequent() -> dict[str, frozenset[str]]:
     return {code: frozenset(plain(body).split()) for code, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
+@cache
+def _borne() -> frozenset[str]:
+    return frozenset(read_word_list("verify/data", "names"))
+
+
+def is_borne(word: str) -> bool:
+    """True for a frequent word of these languages that people or towns are called by as well (Wolf, Petit, Essen)."""
+    return not _borne().isdisjoint(plain(word.lower()).split("-"))
+
+
 # Endings of medical words in these languages.
 _MEDICAL_ELSEWHERE = re.compile(
     r".{2,}(?:olog(?:en?|in|[oai]s?|ues?|ist[ae]s?|i[ae]|isch\w{0,2})|oloog|irurg\w{0,4}|itis|ite|iti|itide[ns]?|os[ei]n?|osis|omas?|ome[ns]?|omi|ektomi?en?|ectomi[ae]s?|tomi[ae]s?"

@@ -202,3 +202,25 @@ def test_a_jpeg_that_holds_more_than_pixels_leaks():
 def test_a_surname_without_its_prefix_and_a_short_age_are_seen():
     assert leaks(["donoghue is calm"], ["O'DONOGHUE^MARY"])
     assert leaks(["92F with cough"], ["DOE^J"]) and not leaks(["92 m of tubing, 45F"], ["DOE^J"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hausarzt: unbekannt. Patient: stabil. Die Mutter ist anwesend, der Arzt hat zugestimmt. Kein Erguss links.",
+        "Das Krankenhaus Befund liegt vor. CCT in 6 Stunden. Neurochirurg Dr. [NAME] informiert. Kein Hirninfarkt.",
+        "Médecin : radiologue. La mère est diabétique, le père est présent. Cabinet de radiologie. Pas de fracture.",
+        "Mise en place d'un drain de 8 F à droite, sans difficulté. Tél. [PHONE] Patient : homme de 54 ans.",
+    ],
+)
+def test_offices_kin_and_kinds_of_houses_before_ordinary_words_are_nobody(text):
+    source = text.replace("[NAME]", "Ahlswede").replace("[PHONE]", "0515 1244-837")
+    for case in (str, str.upper, str.lower):
+        clean = case(text).replace("[name]", "[NAME]").replace("[phone]", "[PHONE]")
+        assert findings([clean], [], [case(source)]) == ()
+
+
+@pytest.mark.parametrize("text", ["Hausarzt: Wolf. Kein Erguss links.", "Médecin : Petit. Pas de fracture du poignet."])
+def test_ordinary_words_that_people_are_called_by_are_somebody_there(text):
+    for case in (str, str.upper, str.lower):
+        assert findings([case(text)], [], [case(text)]) == ("name",)
