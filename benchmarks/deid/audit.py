@@ -24,7 +24,7 @@ import pydicom
 from benchmarks.deid import peers
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import quiet
-from curate.deid.rules import PixelPolicy
+from curate.deid.rules import DeidRules
 from curate.deid.verify.audit.header import audit_header
 from curate.deid.verify.dicom.findings import dicom_findings
 from curate.deid_export.dicom import clean_dicom
@@ -36,7 +36,7 @@ DICOMQC = peers.Peer("dicomqc 0.2.0", ("dicomqc==0.2.0",), "", "dicomqc")
 
 def release_ours(source: Path, target: Path) -> None:
     """The files below ``source`` as `curate deid` writes them, pixels believed."""
-    rules, pseudo = ReleaseRules(pixels=PixelPolicy("trust")), Pseudonymizer(b"\x07" * 32)
+    rules, pseudo = ReleaseRules(deid=DeidRules("trust")), Pseudonymizer(b"\x07" * 32)
     target.mkdir()
     for path in sorted(source.iterdir()):
         outcome = clean_dicom(path, rules, pseudo)

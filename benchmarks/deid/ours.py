@@ -11,7 +11,7 @@ import pydicom
 
 from curate.deid.header.clean import clean_header
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.rules import HeaderRules, PixelPolicy
+from curate.deid.rules import DeidRules, HeaderRules
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.dicom_frames import Written
 from curate.deid_export.dicom_write import to_bytes
@@ -20,7 +20,7 @@ from curate.deid_export.rules import Outcome, ReleaseRules
 NAME = "curate deid"
 PSEUDO = Pseudonymizer(b"a secret for benchmarks only, not for use")
 DEFAULT = ReleaseRules()
-TRUSTING = ReleaseRules(pixels=PixelPolicy(burned_in="trust"))  # header work alone, as the peers do it
+TRUSTING = ReleaseRules(deid=DeidRules(burned_in="trust"))  # header work alone, as the peers do it
 REPORTS_TOO = ReleaseRules(header=HeaderRules(structured_reports="clean", unknown_classes="generic"))
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.input import dicom_contradictory, dicom_good
 from benchmarks.input.dicom_make import Case, keep
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.rules import PixelPolicy
+from curate.deid.rules import DeidRules
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
@@ -31,7 +31,7 @@ from curate.sources.dicom.read import load_dicom, read_header
 from curate.sources.picture import PixelRules
 
 EXPORTED = 10
-_PSEUDO, _TRUST = Pseudonymizer(bytes(range(32))), ReleaseRules(pixels=PixelPolicy("trust"))
+_PSEUDO, _TRUST = Pseudonymizer(bytes(range(32))), ReleaseRules(deid=DeidRules("trust"))
 
 
 def read(path: Path, frame: int) -> np.ndarray | str:

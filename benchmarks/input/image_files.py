@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.input.image_bad import Bad, bad
 from benchmarks.input.image_good import Good, good
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.rules import PixelPolicy
+from curate.deid.rules import DeidRules
 from curate.deid_export.images import clean_image
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
@@ -31,7 +31,7 @@ from curate.sources.images.read import load_image, read_image_header
 from curate.sources.picture import PixelRules
 
 RULES = PixelRules(max_bytes=1 << 24)
-RELEASE = ReleaseRules(pixels=PixelPolicy("trust"), max_bytes=1 << 24)
+RELEASE = ReleaseRules(deid=DeidRules("trust"), max_bytes=1 << 24)
 PSEUDO = Pseudonymizer(b"input" * 8)
 
 

@@ -53,7 +53,7 @@ from pydicom.uid import (
 
 from benchmarks.input.dicom_make import keep
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.rules import PixelPolicy
+from curate.deid.rules import DeidRules
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.images import clean_image
 from curate.deid_export.rules import ReleaseRules
@@ -66,7 +66,7 @@ SEED, EACH = 20261129, 6
 _LE, _BE, _IM, _DF = (
     ExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian,
 )  # fmt: skip
-_TRUST, _PSEUDO = ReleaseRules(pixels=PixelPolicy("trust")), Pseudonymizer(bytes(range(32)))
+_TRUST, _PSEUDO = ReleaseRules(deid=DeidRules("trust")), Pseudonymizer(bytes(range(32)))
 
 
 @dataclass

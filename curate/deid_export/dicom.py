@@ -112,15 +112,15 @@ def clean_pixels(file: DicomFile, rules: ReleaseRules) -> Pixels:
 
     Raises DropRecord: FACE, the gate's reason, the decoder's, BAD_HEADER, TRUNCATED, TOO_LARGE, UNSUPPORTED_SYNTAX.
     """
-    check_face(file.dataset, rules.pixels)
+    check_face(file.dataset, rules.deid)
     proven, frames = read_frames(file, rules.max_bytes)
     layout = proven.layout
     palette = read_palette(file.dataset, signed=layout.signed) if layout.photometric == "PALETTE COLOR" else None
     coded = proven.fragments is not None
-    searched = rules.pixels.burned_in != "trust" and not is_numbers(file.dataset)
+    searched = rules.deid.burned_in != "trust" and not is_numbers(file.dataset)
     gated = Gated()
     if searched or coded:  # a stream is always decoded: only that proves that it is a picture
-        policy = rules.pixels if searched else replace(rules.pixels, burned_in="trust")
+        policy = rules.deid if searched else replace(rules.deid, burned_in="trust")
         gated = gate_frames(frames, file.dataset, policy, palette)
     actions = Counter(frames.changes)
     if gated.boxes:
@@ -182,7 +182,7 @@ def expects_text(source: Dataset) -> bool:
 def views_to_verify(pixels: Pixels, source: Dataset, rules: ReleaseRules, pseudo: Pseudonymizer) -> list[np.ndarray]:
     """The frames, as displayed, that the verifier should read: of pictures with blanked or expected text, and of a
     sample."""
-    sampled = int(pseudo.key("second-look", text(source, "SOPInstanceUID")), 16) / 2**128 < rules.second_look
+    sampled = int(pseudo.key("second-look", text(source, "SOPInstanceUID")), 16) / 2**128 < rules.deid.second_look.share
     if not pixels.searched or not (pixels.gated.boxes or expects_text(source) or sampled):
         return []
     count = pixels.frames.layout.frames

@@ -62,13 +62,15 @@ def _clean(image: Opened, rules: ReleaseRules, pseudo: Pseudonymizer, phi: Seque
     for page in image.pages:
         stored, orientation = decode(image, page)
         turned |= orientation in range(2, 9)
-        gated = gate(stored, None, rules.pixels)
+        gated = gate(stored, None, rules.deid)
         if gated.reason is not None:
             return Outcome(gated.reason)
         actions["blank pixels"] += len(gated.regions) if gated.pixels is not stored else 0
         pages.append(gated.pixels)
     blanked = actions["blank pixels"] > 0
-    verified = rules.pixels.burned_in != "trust" and (blanked or _sampled(image.data, rules.second_look, pseudo))
+    verified = rules.deid.burned_in != "trust" and (
+        blanked or _sampled(image.data, rules.deid.second_look.share, pseudo)
+    )
     actions[SECOND_LOOK] += verified and not blanked
     if verified and (pixel_codes := pixel_findings(pages, phi)):
         return Outcome(rejection_reason(pixel_codes), actions=+actions, findings=tuple(pixel_codes))

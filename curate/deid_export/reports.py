@@ -128,7 +128,7 @@ class _RecordCleaner:
             codes += findings(row.filled, row.phi)
         if {*codes} == {Finding.AGE} and cells.rules.text.dates == "shift":
             # moved days still tell how long a patient has lived: of one over 89 they go
-            masked = replace(cells.rules, text=replace(cells.rules.text, dates="mask"))
+            masked = replace(cells.rules, dates="mask")
             return self.clean(raw, replace(cells, rules=masked), records, part)
         if (reason := rejection_reason(codes)) is not None:
             part.findings.update(codes)

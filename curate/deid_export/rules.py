@@ -5,27 +5,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Literal
 
-from curate.deid.rules import HeaderRules, PixelPolicy, TextRules
+from pydantic import Field
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from curate.deid.rules import Dates, DeidRules, HeaderRules, TextRules
 from curate.errors import RecipeError
+from curate.part import PART
 from curate.record import Reason
+from curate.sources.reports.section import Section
 
 
-@dataclass(frozen=True)
-class ReleaseRules:
-    """``sections`` keeps only those sections of a report (None: all of it). A word that the vocabulary does not know is
-    kept if it occurs with at least ``k_patients`` patients. ``second_look``: the share of pictures that the verifier
-    reads whatever the gate said of them, chosen by key. ``max_bytes`` limits a decoded frame and an inflated file.
-    """
+@pydantic_dataclass(frozen=True, config=PART)
+class ReleaseRules(Dates):
+    """Everything that `curate deid` can be told. ``sections``: the only sections of a report that are kept; all by
+    default. ``cut``: which sentences of a report go: those that only compare with priors, and sign-offs. ``max_bytes``
+    limits a decoded frame and an inflated file. Of ``deid``, its second look is a share of pictures, chosen by key."""
 
-    header: HeaderRules = field(default_factory=HeaderRules)
-    pixels: PixelPolicy = PixelPolicy()
-    text: TextRules = TextRules()
-    sections: tuple[str, ...] | None = None
-    k_patients: int = 8
-    second_look: float = 0.01
-    max_bytes: int = 1 << 30
+    header: HeaderRules = HeaderRules()
+    deid: DeidRules = DeidRules()
+    sections: tuple[Section, ...] | None = None
+    cut: tuple[Literal["priors", "signoffs"], ...] = ()
+    max_bytes: Annotated[int, Field(ge=1)] = 1 << 30
+
+    @cached_property
+    def text(self) -> TextRules:
+        """How report text is scrubbed."""
+        return self.deid.text_rules(self.dates, self.cut)
+
+    def warnings(self) -> list[str]:
+        """Settings that are less safe than the default, to be said aloud."""
+        warned = self.deid.warnings()
+        if "uids" in self.header.retain:
+            warned.append("header.retain: uids - instance UIDs stay, and lead back to the archive")
+        if "device_identity" in self.header.retain:
+            warned.append("header.retain: device_identity - serial numbers and station names stay")
+        if self.header.unknown_classes == "generic":
+            warned.append("header.unknown_classes: generic - objects of classes nobody has listed are let through")
+        return warned
 
 
 @dataclass(frozen=True)

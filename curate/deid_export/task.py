@@ -173,7 +173,7 @@ class ReleaseTask:
         if kind == "image":
             return [clean_image(path, self.rules, pseudo)]
         if kind == "report":
-            people, words = _load_survey(self.folder, self.names, self.rules.k_patients, self.secret)
+            people, words = _load_survey(self.folder, self.names, self.rules.deid.k_patients, self.secret)
             renamed = _ReleasedNames(path, relative, pseudo)
             return clean_report_parts(path, self.rules, pseudo, people, words, renamed=renamed)
         raise DropRecord(Reason.REFUSED_KIND)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from curate.deid.rules import Cut, Dates, PixelPolicy, SecondLook, TextRules
@@ -15,7 +15,7 @@ from curate.export.split import SplitRules
 from curate.part import PART
 from curate.sources.pairing.rules import PairRules
 from curate.sources.picture import PixelRules
-from curate.sources.reports.section import SECTIONS
+from curate.sources.reports.section import Section
 from curate.sources.rules import ImageSource
 
 
@@ -36,15 +36,6 @@ class PictureRules:
 
     pixels: PixelRules = PixelRules()
     policy: PixelPolicy = PixelPolicy()
-
-
-def _section(name: str) -> str:
-    if name not in SECTIONS:
-        raise ValueError(f"no section '{name}'; there are {', '.join(SECTIONS)}")
-    return name
-
-
-Section = Annotated[str, AfterValidator(_section)]
 
 
 @pydantic_dataclass(frozen=True, config=PART)

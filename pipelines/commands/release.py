@@ -101,7 +101,7 @@ def _release(
 
     say(loaded.warnings(), ocr_note(loaded.deid))
     with running_engine(resources) as (started, progress):
-        attestation = release(source, target, loaded.rules(), source_of, started, progress, crosswalk)
+        attestation = release(source, target, loaded, source_of, started, progress, crosswalk)
     if log is not None:
         write_log(log, attestation)
     if json_:

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from curate.deid_export.rules import ReleaseRules
 from curate.errors import RecipeError
 from pipelines.recipe.recipe import Recipe
-from pipelines.recipe.release import ReleaseRecipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"  # installed with the package
 _MOST = 5  # faults that are told beside the first
-T = TypeVar("T", bound=BaseModel)
+T = TypeVar("T")
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -29,9 +29,9 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     )
 
 
-def load_release(path: Path | None, overrides: Sequence[str] = ()) -> ReleaseRecipe:
+def load_release(path: Path | None, overrides: Sequence[str] = ()) -> ReleaseRules:
     """As `load_recipe`, for the rules of `curate deid`; without a file, the defaults."""
-    return validated({} if path is None else _read(path), overrides, ReleaseRecipe)
+    return validated({} if path is None else _read(path), overrides, ReleaseRules)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def validated(raw: dict[str, Any], overrides: Sequence[str], model: type[T]) -> 
     for override in overrides:
         _override(raw, override)
     try:
-        return model.model_validate(raw)
+        return TypeAdapter(model).validate_python(raw)
     except ValidationError as error:
         raise _explain(error, model) from None
 
@@ -87,7 +87,7 @@ def _override(raw: dict[str, Any], text: str) -> None:
         target[names[-1]] = parsed
 
 
-def _explain(error: ValidationError, model: type[BaseModel]) -> RecipeError:
+def _explain(error: ValidationError, model: type[Any]) -> RecipeError:
     """The first thing that is wrong with its fix; of the others, what and where."""
     (field, problem, fix), *others = (_fault(each, model) for each in error.errors())
     more = [f"{other}: {fault}" for other, fault, _ in others[:_MOST]]
@@ -96,7 +96,7 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> RecipeError:
     return RecipeError(field, "; also ".join([problem, *more]), fix)
 
 
-def _fault(found: Any, model: type[BaseModel]) -> tuple[str, str, str]:
+def _fault(found: Any, model: type[Any]) -> tuple[str, str, str]:
     """(field, problem, fix) of one of pydantic's errors."""
     field = ".".join(str(p) for p in found["loc"]) or "recipe"
     if found["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
@@ -116,7 +116,7 @@ def _fault(found: Any, model: type[BaseModel]) -> tuple[str, str, str]:
     return field, problem + shown, f"it says: {described}" if described else "correct the field in the recipe"
 
 
-def _description(location: Sequence[int | str], root: type[BaseModel]) -> str:
+def _description(location: Sequence[int | str], root: type[Any]) -> str:
     """The first sentence of what a field is described by; "" where it is none of a model."""
     names = [name for name in location if isinstance(name, str)]
     for end in range(len(names), 0, -1):  # pydantic goes on with the kinds that a field may be of
@@ -126,17 +126,16 @@ def _description(location: Sequence[int | str], root: type[BaseModel]) -> str:
     return ""
 
 
-def _fields_at(location: Sequence[int | str], root: type[BaseModel]) -> list[str]:
+def _fields_at(location: Sequence[int | str], root: type[Any]) -> list[str]:
     return list(_model_at(location, root).__pydantic_fields__)
 
 
-def _model_at(location: Sequence[int | str], root: type[BaseModel]) -> type[BaseModel]:
-    model: Any = root
+def _model_at(location: Sequence[int | str], root: type[Any]) -> type[Any]:
+    model = root
     for name in location:
         if isinstance(name, int) or name not in model.__pydantic_fields__:
             continue
         annotation = model.__pydantic_fields__[name].annotation
         options = [annotation, *getattr(annotation, "__args__", ())]
         model = next((o for o in options if isinstance(o, type) and hasattr(o, "__pydantic_fields__")), model)
-    found: type[BaseModel] = model
-    return found
+    return model

@@ -30,7 +30,7 @@ from benchmarks.input.dicom_judges import by_dcmtk, by_pydicom, dcmtk_version
 from benchmarks.input.dicom_make import retold, unwindowed, windowed
 from benchmarks.input.dicom_render import _made, difference, judge_all, ours
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.rules import PixelPolicy
+from curate.deid.rules import DeidRules
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
@@ -55,7 +55,7 @@ def reason(path: Path, frame: int = 0) -> Reason:
     with pytest.raises(DropRecord) as dropped:
         load_dicom(path, frame, RULES)
     if frame == 0:
-        outcome = clean_dicom(path, ReleaseRules(pixels=PixelPolicy("trust")), Pseudonymizer(bytes(32)))
+        outcome = clean_dicom(path, ReleaseRules(deid=DeidRules("trust")), Pseudonymizer(bytes(32)))
         assert outcome.reason == dropped.value.reason
     return dropped.value.reason
 

@@ -24,7 +24,7 @@ from pydicom.uid import (
 )
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.rules import PixelPolicy
+from curate.deid.rules import DeidRules
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
@@ -145,7 +145,7 @@ def test_jpeg_2000_that_took_its_samples_for_rgb_under_a_header_of_ybr(tmp_path:
     (tmp_path / "a").write_bytes(coloured(rgb, stream, JPEG2000Lossless, photometric))
     found = load_dicom(tmp_path / "a", 0, RULES).pixels
     assert np.abs(found.astype(int) - rgb).max() <= (0 if holds == "RGB" else 2)
-    outcome = clean_dicom(tmp_path / "a", ReleaseRules(pixels=PixelPolicy("trust")), Pseudonymizer(bytes(32)))
+    outcome = clean_dicom(tmp_path / "a", ReleaseRules(deid=DeidRules("trust")), Pseudonymizer(bytes(32)))
     assert outcome.data is not None
     written = pydicom.dcmread(io.BytesIO(outcome.data))
     assert (written.PhotometricInterpretation == "RGB") is (holds == "RGB")
@@ -176,7 +176,7 @@ def test_colours_that_the_header_calls_otherwise(tmp_path: Path, syntax: str, ho
     stored = rgb if holds == "RGB" else convert_color_space(rgb, "RGB", "YBR_FULL")
     (tmp_path / "a").write_bytes(named(stored, syntax, told))
     assert np.abs(load_dicom(tmp_path / "a", 0, RULES).pixels.astype(int) - rgb).max() <= (0 if holds == "RGB" else 2)
-    outcome = clean_dicom(tmp_path / "a", ReleaseRules(pixels=PixelPolicy("trust")), Pseudonymizer(bytes(32)))
+    outcome = clean_dicom(tmp_path / "a", ReleaseRules(deid=DeidRules("trust")), Pseudonymizer(bytes(32)))
     assert outcome.data is not None
     assert pydicom.dcmread(io.BytesIO(outcome.data)).PhotometricInterpretation == holds
     (tmp_path / "b").write_bytes(outcome.data)
@@ -224,7 +224,7 @@ def test_however_grey_is_spelt(tmp_path: Path, name: str) -> None:
     ds["PhotometricInterpretation"].VR = "CS"
     (tmp_path / "a").write_bytes(to_bytes(ds))
     np.testing.assert_array_equal(load_dicom(tmp_path / "a", 0, RULES).pixels, texture())
-    outcome = clean_dicom(tmp_path / "a", ReleaseRules(pixels=PixelPolicy("trust")), Pseudonymizer(bytes(32)))
+    outcome = clean_dicom(tmp_path / "a", ReleaseRules(deid=DeidRules("trust")), Pseudonymizer(bytes(32)))
     assert outcome.data is not None
     assert pydicom.dcmread(io.BytesIO(outcome.data)).PhotometricInterpretation == "MONOCHROME2"
 

@@ -76,7 +76,7 @@ def test_less_safe_rules_are_said_aloud() -> None:
     assert safe.warnings() == []
     loose = ["deid.burned_in=trust", "deid.vocabulary=false", "header.retain=[uids, device_identity]"]
     assert len(load_release(None, [*loose, "header.unknown_classes=generic"]).warnings()) == 5
-    assert load_release(None, ["header.retain=[uids]"]).rules().header.retain == ("uids",)
+    assert load_release(None, ["header.retain=[uids]"]).header.retain == ("uids",)
     with pytest.raises(RecipeError, match="findings"):
         load_release(None, ["sections=[nonsense]"])
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from curate.deid.words.vocabulary import Kind, kind
 
@@ -61,6 +64,15 @@ HEADINGS = {
     "body": "final report|preliminary report|body",
 }  # fmt: skip
 SECTIONS = (*(n for n in HEADINGS if n != "body"), "body")
+
+
+def _section(name: str) -> str:
+    if name not in SECTIONS:
+        raise ValueError(f"no section '{name}'; there are {', '.join(SECTIONS)}")
+    return name
+
+
+Section = Annotated[str, AfterValidator(_section)]  # of a recipe
 _NAMES = {heading: name for name, headings in HEADINGS.items() for heading in headings.split("|")}
 _MAX_WORDS = max(len(heading.split()) for heading in _NAMES)
 _LONGEST = max(map(len, _NAMES))

@@ -10,7 +10,7 @@ from pydicom.sequence import Sequence as Items
 
 from curate.deid.pixels.faces import check_face, is_defaced, may_show_face
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.rules import PixelPolicy
+from curate.deid.rules import DeidRules, PixelPolicy
 from curate.deid.vault import SecretSource
 from curate.deid.verify.audit.header import audit_header
 from curate.deid_export.dicom import clean_dicom
@@ -23,7 +23,7 @@ from tests.curate.dicomfiles import dataset, gradient, write
 from tests.curate.test_verifier_in_run import row_of
 
 PSEUDO = Pseudonymizer(b"\x07" * 32)
-KEPT_BACK = ReleaseRules(pixels=PixelPolicy(faces="quarantine"))
+KEPT_BACK = ReleaseRules(deid=DeidRules(faces="quarantine"))
 
 
 def item(code: str) -> Dataset:

@@ -27,7 +27,7 @@ from pydicom.uid import (
 )
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.rules import PixelPolicy
+from curate.deid.rules import DeidRules
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.record import Fate, Reason
@@ -35,8 +35,8 @@ from tests.curate.dicomfiles import ENCAPSULATED, NATIVE, dataset, encode, gradi
 
 NAME = "WYRZYKOWSKI^ZDZISLAWA"
 PSEUDO = Pseudonymizer(b"0123456789abcdef0123456789abcdef")
-TRUST = ReleaseRules(pixels=PixelPolicy("trust"))
-GATED = ReleaseRules(pixels=PixelPolicy(max_painted_anatomy=0.5))  # two lines on a thumbnail are a quarter of it
+TRUST = ReleaseRules(deid=DeidRules("trust"))
+GATED = ReleaseRules(deid=DeidRules(max_painted_anatomy=0.5))  # two lines on a thumbnail are a quarter of it
 SMOOTH = cv2.GaussianBlur(np.random.default_rng(3).integers(0, 4096, (96, 80)).astype(np.uint16), (0, 0), 9)
 
 
@@ -287,7 +287,7 @@ def test_sequences_a_thousand_deep_end_with_a_reason_or_clean(tmp_path):
 
 def test_a_deflated_bomb_is_too_large(tmp_path):
     bomb = file_of(np.zeros((2048, 2048), np.uint16), DeflatedExplicitVRLittleEndian)
-    small = ReleaseRules(pixels=PixelPolicy("trust"), max_bytes=1 << 20)
+    small = ReleaseRules(deid=DeidRules("trust"), max_bytes=1 << 20)
     assert cleaned(tmp_path, bomb, small).reason is Reason.TOO_LARGE
 
 

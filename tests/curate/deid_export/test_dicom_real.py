@@ -14,13 +14,13 @@ from pydicom.data import get_testdata_files
 from pydicom.dataset import Dataset
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.rules import PixelPolicy
+from curate.deid.rules import DeidRules
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from tests.realdata import real
 
 PSEUDO = Pseudonymizer(b"0123456789abcdef0123456789abcdef")
-TRUST = ReleaseRules(pixels=PixelPolicy("trust"))
+TRUST = ReleaseRules(deid=DeidRules("trust"))
 PICTURES = ("CR", "CT", "MR", "DX", "MG")
 MOST = 530_000  # bytes; the larger files are the slow test's
 

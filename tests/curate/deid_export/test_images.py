@@ -17,7 +17,7 @@ from PIL import Image, PngImagePlugin
 
 from benchmarks.input.image_writers import tiff
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.rules import PixelPolicy
+from curate.deid.rules import DeidRules
 from curate.deid_export.images import clean_image, encode_tiff
 from curate.deid_export.jpeg import Unparsed, clean_jpeg
 from curate.deid_export.rules import Outcome, ReleaseRules
@@ -25,8 +25,8 @@ from curate.record import Fate, Reason
 
 PSEUDO = Pseudonymizer(b"images" * 6)
 NAME = b"QUARTERMAINE^ALLAN"
-LOOKED = ReleaseRules(pixels=PixelPolicy("quarantine"))
-FILES = ReleaseRules(pixels=PixelPolicy("trust"))  # where the container is tested, the gate need not look
+LOOKED = ReleaseRules(deid=DeidRules("quarantine"))
+FILES = ReleaseRules(deid=DeidRules("trust"))  # where the container is tested, the gate need not look
 
 
 def film(rows: int = 96, columns: int = 80, dtype: str = "u1") -> np.ndarray:
