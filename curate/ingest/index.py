@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import polars as pl
@@ -35,7 +36,8 @@ from curate.sources.pairing.known import IDS, KnownIds
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.pairing.pair import pair
 from curate.sources.pairing.paths import beside, stem
-from curate.sources.reports.read import Counted, not_read, read_reports
+from curate.sources.reports.formats import explain, explain_content
+from curate.sources.reports.read import Counted, read_reports
 from curate.sources.reports.report import Report
 from curate.sources.rules import ReportSource
 from curate.sources.scan import SCAN
@@ -43,6 +45,7 @@ from curate.sources.walk import as_path
 
 __all__ = ["image_key"]
 
+_BROKEN_FIX = "quote cells that hold the delimiter, quotes or line breaks; name a field of a field as report.text"
 NO_FILES = SCAN.append(pa.field("source", pa.string())).empty_table()
 
 
@@ -151,6 +154,27 @@ def pairing_of(
     """How the pairing of an archive went; where few paired, why, for which both sides are compared again."""
     pairing = describe(counts, images, report_keys, rules.pair)
     return replace(pairing, lines=(*pairing.lines, *not_read(reports))) if pairing.is_few else pairing
+
+
+def not_read(reports: Iterable[Report]) -> list[str]:
+    """Of the files that are no reports, how many are of a kind that holds reports often, and what to do; so of rows."""
+    files, rows, broken = dict[str, None](), 0, 0
+    for r in reports:
+        rows, broken = rows + 1, broken + (r.reason is Reason.BROKEN_ROW)
+        if r.reason is Reason.NOT_A_REPORT and r.file:
+            files[r.file] = None
+    found: Counter[tuple[str, str]] = Counter()
+    for file in files:
+        problem, fix = explain(PurePath(file).name)
+        if not problem.startswith("is "):
+            problem, fix = explain_content(place(file))
+        found[problem.removeprefix(": it "), fix] += problem.startswith(("is ", ": it "))
+    lines = [
+        f"{n:,} files beside the reports: each {problem}; {fix}" for (problem, fix), n in sorted(found.items()) if n
+    ]
+    if broken:
+        lines.append(f"{broken:,} of {rows:,} report rows are malformed: {_BROKEN_FIX}")
+    return lines
 
 
 def named_by_table(files: pa.Table) -> int:

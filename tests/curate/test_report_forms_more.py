@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from curate.ingest.index import not_read
 from curate.record import Reason
 from curate.sources.identity import canonical_id, listed, separators
 from curate.sources.pairing.several import declared_status
 from curate.sources.reports.captions import ReportColumns
 from curate.sources.reports.markup import report_text
-from curate.sources.reports.read import check_columns, not_read, read_reports
+from curate.sources.reports.read import check_columns, read_reports
 from curate.sources.reports.section import parse_sections
 from tests.curate.workbooks import workbook
 

@@ -9,7 +9,6 @@ properties and what is marked as hidden are not text and are left out.
 
 from __future__ import annotations
 
-import html
 import quopri
 import re
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from ftfy import TextFixerConfig, fix_encoding
 from ftfy.fixes import fix_surrogates
 from striprtf.striprtf import rtf_to_text
 
-from curate.sources.reports.tags import without_tags
+from curate.sources.reports.tags import entities, without_tags
 
 _DEEPEST = 24  # decodings one inside another; a text that needs more is left at that
 # marks of byte order, width, hyphenation and direction, and controls: never of a word
@@ -159,26 +158,6 @@ def _of_symbol_font(run: re.Match[str]) -> str:
     """Characters of a run in that font as Unicode's private ones, as Word writes them; control words stay."""
     sign = re.compile(r"\\'([0-9a-f]{2})|(\\[a-z]+-?\d*[ ]?|\\.)|([!-~])", re.IGNORECASE)
     return sign.sub(lambda c: c[2] or f"\\u{0xF000 + (int(c[1], 16) if c[1] else ord(c[3]))}?", run[0])
-
-
-# -- entities ----------------------------------------------------------------------------------------------------------
-
-_ENTITY = re.compile(
-    r"&(?:#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};|(?:nbsp|amp|lt|gt|quot|apos)(?![\w;])|nbsp(?=(?-i:[A-Z])))",
-    re.IGNORECASE,
-)
-
-
-def _entities(text: str) -> str:
-    return _ENTITY.sub(_entity, text) if "&" in text else text
-
-
-def _entity(found: re.Match[str]) -> str:
-    written = found[0] if found[0].endswith(";") else found[0] + ";"
-    meant = html.unescape(written)
-    if meant == written:  # "&AMP;" is known as it stands, "&NBSP;" in small letters
-        meant = html.unescape(written.lower())
-    return found[0] if meant == written.lower() else " " if meant == "\xa0" else meant
 
 
 # -- HL7 v2 ------------------------------------------------------------------------------------------------------------
@@ -351,6 +330,6 @@ def _doubled(text: str) -> str:
 
 # the first that changes anything is followed by all of them again: what one writes, another may have to read
 _DECODERS: tuple[Callable[[str], str], ...] = (
-    _encoded_twice, _invisible, _rtf, without_tags, _entities, _hl7, _excel, _quoted_printable, _percent, _written_out,
+    _encoded_twice, _invisible, _rtf, without_tags, entities, _hl7, _excel, _quoted_printable, _percent, _written_out,
     _repetitions, _doubled,
 )  # fmt: skip

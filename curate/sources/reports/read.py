@@ -7,7 +7,6 @@ RecipeError before work.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -53,7 +52,6 @@ if TYPE_CHECKING:
 Kind = Asked | None
 _TABLES = ("csv", "jsonl", "json", "parquet", "xlsx")
 _MAX_XML = 1 << 24  # bytes of one document; what is longer is cut, and then malformed
-_BROKEN_FIX = "quote cells that hold the delimiter, quotes or line breaks; name a field of a field as report.text"
 
 
 class Counted(Protocol):
@@ -335,27 +333,6 @@ def _names_to_check(found: Found, kind: Kind, columns: ReportColumns, single: bo
         problem, fix = explain_content(place(found.path))
         raise RecipeError("path", f"is no readable {kind} file{problem}", fix)
     return names
-
-
-def not_read(reports: Iterable[Report]) -> list[str]:
-    """Of the files that are no reports, how many are of a kind that holds reports often, and what to do; so of rows."""
-    files, rows, broken = dict[str, None](), 0, 0
-    for r in reports:
-        rows, broken = rows + 1, broken + (r.reason is Reason.BROKEN_ROW)
-        if r.reason is Reason.NOT_A_REPORT and r.file:
-            files[r.file] = None
-    found: Counter[tuple[str, str]] = Counter()
-    for file in files:
-        problem, fix = explain(PurePath(file).name)
-        if not problem.startswith("is "):
-            problem, fix = explain_content(place(file))
-        found[problem.removeprefix(": it "), fix] += problem.startswith(("is ", ": it "))
-    lines = [
-        f"{n:,} files beside the reports: each {problem}; {fix}" for (problem, fix), n in sorted(found.items()) if n
-    ]
-    if broken:
-        lines.append(f"{broken:,} of {rows:,} report rows are malformed: {_BROKEN_FIX}")
-    return lines
 
 
 def _is_closed(found: Found) -> bool:

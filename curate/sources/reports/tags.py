@@ -1,8 +1,9 @@
-"""Tags of HTML and XML in a text: one by a name that only HTML has, or by its partner in the text; "<TIME>" and
-"a<b and c>d" are none."""
+"""Tags and entities of HTML and XML in a text: a tag is known by a name that only HTML has, or by its partner in the
+text; "<TIME>" and "a<b and c>d" are none."""
 
 from __future__ import annotations
 
+import html
 import re
 
 _INLINE_NAMES = """
@@ -100,3 +101,22 @@ def _ends(tags: list[re.Match[str]]) -> dict[int, int]:
 
 def _is_hidden(tag: re.Match[str]) -> bool:
     return tag["name"].lower() in _DROPPED or _HIDDEN.search(tag["rest"]) is not None
+
+
+_ENTITY = re.compile(
+    r"&(?:#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};|(?:nbsp|amp|lt|gt|quot|apos)(?![\w;])|nbsp(?=(?-i:[A-Z])))",
+    re.IGNORECASE,
+)
+
+
+def entities(text: str) -> str:
+    """``text`` with the characters that its entities stand for."""
+    return _ENTITY.sub(_entity, text) if "&" in text else text
+
+
+def _entity(found: re.Match[str]) -> str:
+    written = found[0] if found[0].endswith(";") else found[0] + ";"
+    meant = html.unescape(written)
+    if meant == written:  # "&AMP;" is known as it stands, "&NBSP;" in small letters
+        meant = html.unescape(written.lower())
+    return found[0] if meant == written.lower() else " " if meant == "\xa0" else meant
