@@ -17,14 +17,8 @@ def run_until_killed(code: str, *arguments: str | Path) -> None:
 
     Returns when the processes it started have ended too, since they hold its output open.
     """
-    assert was_killed(code, *arguments)
-
-
-def was_killed(code: str, *arguments: str | int | Path) -> bool:
-    """As `run_until_killed`; False where ``code`` ended without calling ``die()``."""
     ended = subprocess.run(
         [sys.executable, "-c", _DIE + code, *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
-    assert ended.returncode in (0, -signal.SIGKILL), f"exit {ended.returncode}: {ended.stderr}"
-    return ended.returncode != 0
+    assert ended.returncode == -signal.SIGKILL, f"exit {ended.returncode}: {ended.stderr}"

@@ -61,6 +61,6 @@ def fingerprint(run: Path) -> dict[str, str]:
     """Every byte that must not depend on engine, workers or restarts: shards, and the tables of every step. The card
     beside the shards is drawn with the report, which `run_pipeline` alone does not."""
     shards = (p for p in (run / "shards").rglob("*") if p.is_file() and p.name not in (README, CROISSANT))
-    files = [*shards, *(run / "steps").rglob("*.parquet")]
-    files += list((run / "steps").rglob("model/*"))
-    return {str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(files)}
+    steps = (p for p in (run / "steps").rglob("*.*") if p.suffix == ".parquet" or p.parent.name == "model")
+    files = sorted([*shards, *steps])
+    return {p.relative_to(run).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import http.server
-import os
-import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,8 +29,6 @@ from pipelines.run.check import check, check_local, save_recipe
 from pipelines.run.execute import run_pipeline
 from pipelines.upkeep.verify import verify_run
 from pipelines.upkeep.withdrawal import withdraw
-from tests.inline import InlineEngine
-from tests.killed import was_killed
 from tests.pipelines.archive import make_archive, recipe_for
 from tests.s3server import forget_servers, s3_server
 
@@ -132,68 +128,6 @@ def test_a_run_on_s3_makes_the_shards_of_a_local_one(bucket: str, tmp_path: Path
 
 def remote_part(run: Path) -> Path:
     return next((run / "steps").glob("ingest-*/part-00001.parquet"))
-
-
-_LIFE = """
-import random, sys, threading
-from pathlib import Path
-from curate import lease, places
-from tests.inline import InlineEngine
-from pipelines.recipe.load import load_recipe
-from pipelines.run.check import save_recipe
-from pipelines.run.execute import run_pipeline
-
-lease.Lease.__init__.__defaults__ = (0.2, 1.0)  # seconds: a dead run is seen sooner
-left, seed = int(sys.argv[2]), random.Random(int(sys.argv[3]))
-
-def dying(name):
-    real = getattr(places.RemotePath, name)
-    def request(self, *arguments, **named):
-        global left
-        if threading.current_thread() is not threading.main_thread():  # the lease's beat
-            return real(self, *arguments, **named)
-        left -= 1
-        if left == 0 and seed.random() < 0.5:
-            die()
-        done = real(self, *arguments, **named)
-        if left == 0:
-            die()
-        return done
-    setattr(places.RemotePath, name, request)
-
-for name in ("write_bytes", "create", "unlink", "remove_below"):
-    dying(name)
-recipe = load_recipe(Path(sys.argv[1]))
-save_recipe(recipe)
-run_pipeline(recipe, InlineEngine(), lambda *_: None)
-"""
-
-
-@pytest.mark.slow  # 25 processes that die, and the runs they come to
-@pytest.mark.timeout(3600)
-def test_kills_at_random_requests_lose_nothing(bucket: str, tmp_path: Path, secret_file: Path) -> None:
-    """kill -9 before or after a random request that writes, again and again, until so many died: what comes of it is a
-    local run's, byte by byte."""
-    kills, seed = int(os.environ.get("RADSIFT_KILLS", "25")), random.randrange(2**32)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
-    archive = make_archive(tmp_path / "a", 24, side=64)
-    written = recipe_for(archive, tmp_path / "run", secret_file, truth=None, **PLAIN)
-    recipe = load_recipe(written)
-    save_recipe(recipe)
-    want = shards(run_pipeline(recipe, InlineEngine(), silent)[0].run)
-    died, whole, killed = 0, 0, True
-    while died < kills or killed:
-        out = f"{bucket}/killed-{whole}"
-        (tmp_path / "far.yaml").write_text(yaml.safe_dump(yaml.safe_load(written.read_text()) | {"out": out}))
-        after = chance.randrange(1, 30) if died < kills else 0
-        if killed := was_killed(_LIFE, tmp_path / "far.yaml", after, chance.randrange(2**32)):
-            died += 1
-            continue
-        assert shards(place(out)) == want, f"seed {seed}"
-        assert not verify_run(place(out), recipe.secret_source().pseudonymizer()).damaged, f"seed {seed}"
-        whole += 1
-        print(f"{died} kills, {whole} whole runs")
 
 
 class _Refuses(http.server.BaseHTTPRequestHandler):
