@@ -17,9 +17,10 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,8 @@ from curate.intact import (
 from curate.isolate import isolate
 from curate.places import place
 from curate.record import Reason
-from curate.storage import commit_bytes, commit_marker, digest, read_marker, read_table, remove_tree, table_bytes
-from curate.task import LeavesFiles, ModelTask, SpreadTask, Task
+from curate.storage import commit_marker, commit_table, digest, read_marker, read_table, remove_tree
+from curate.task import LeavesFiles, ModelTask, SpreadTask, Tables, Task
 
 FINISHED = "run.json"  # in a run's folder: the step folders that its last finished run is made of
 INNER = "work"  # in a spread step's folder: the run of its inner steps
@@ -246,29 +247,41 @@ def _own_files(files: Mapping[str, str]) -> dict[str, str]:
 def commit_part(
     folder: Path,
     partition: int,
-    table: pa.Table,
+    tables: Tables,
     seconds: float,
     inputs: str = "",
     beside: Iterable[Path] = (),
     cost: Mapping[str, int] | None = None,
-) -> None:
-    """Write one partition's table, then its marker; a partition without a marker is done again. ``inputs``: what it was
-    made of (`Step.made_of`); ``beside``: what else was written for it; ``cost``: what its worker took."""
-    data = table_bytes(table, row_group=_row_group(table))
-    commit_bytes(part_path(folder, partition), data)
-    reasons: list[str | None] = table["drop_reason"].to_pylist() if "drop_reason" in table.column_names else []
-    dropped = Counter(r for r in reasons if r is not None)
+) -> int:
+    """Write one partition's rows, how many is returned, then its marker; a partition without a marker is done again.
+    ``inputs``: what it was made of (`Step.made_of`); ``beside``: what else was written for it; ``cost``: what its
+    worker took."""
+    rows, dropped = 0, Counter[str]()
+
+    def counted(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        nonlocal rows
+        for table in tables:
+            rows += table.num_rows
+            if "drop_reason" in table.column_names:
+                counts = table["drop_reason"].drop_null().value_counts()
+                dropped.update({count["values"]: count["counts"] for count in counts.to_pylist()})
+            yield table
+
+    several = iter([tables] if isinstance(tables, pa.Table) else tables)
+    first = next(several)
+    sha256 = commit_table(part_path(folder, partition), counted(chain([first], several)), _row_group(first))
     marker = {
-        "rows_in": table.num_rows,
-        "kept": table.num_rows - sum(dropped.values()),
+        "rows_in": rows,
+        "kept": rows - dropped.total(),
         "dropped": dict(sorted(dropped.items())),
-        "sha256": digest(data),
+        "sha256": sha256,
         "files": digests_beside(folder, beside),
         "inputs": inputs,
         "seconds": round(seconds, 3),
         **(cost or {}),
     }
     commit_marker(marker_path(folder, partition), marker)
+    return rows
 
 
 def _row_group(table: pa.Table) -> int:
@@ -290,11 +303,10 @@ class PartitionWork:
         started = time.monotonic()
         reset_peak()
         with shared(Path(self.shares) / str(partition)):
-            table = self.task.run(partition, poison=poison)
+            tables = self.task.run(partition, poison=poison)
         beside = self.task.beside(partition) if isinstance(self.task, LeavesFiles) else ()
         seconds, cost = time.monotonic() - started, {"memory": peak_memory(), "retries": retries() + bool(poison)}
-        commit_part(place(self.folder), partition, table, seconds, self.inputs, beside, cost)
-        return int(table.num_rows)
+        return commit_part(place(self.folder), partition, tables, seconds, self.inputs, beside, cost)
 
 
 def mark_poison(reasons: list[Reason | None], poison: Collection[int]) -> list[Reason | None]:

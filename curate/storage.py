@@ -19,10 +19,11 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,14 +40,33 @@ TEMPORARY = ".tmp-"  # files and folders with this in their name are never read;
 
 def commit_bytes(path: Path, data: bytes) -> None:
     """Write the whole file or nothing: a reader sees the old file, the new file, or none."""
+    with _committed(path) as file:
+        file.write(data)
+
+
+def commit_table(path: Path, tables: Iterable[pa.Table], row_group: int = 64 * 1024) -> str:
+    """Commit ``tables`` (at least one), one behind the other, as `table_bytes` makes them of one; its `digest`. Of a
+    path no more is held at a time than one of them and a row group."""
+    with _committed(path) as file:
+        _write_tables(file, tables, row_group)
+        size = file.tell()
+        file.seek(0)
+        return _digest_of_file(file, size)
+
+
+@contextmanager
+def _committed(path: Path) -> Iterator[BinaryIO]:
+    """What is to be the whole file at ``path``, from when the block ends well."""
     if is_remote(path):
-        path.write_bytes(data)
+        with io.BytesIO() as memory:
+            yield memory
+            path.write_bytes(memory.getvalue())
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}{TEMPORARY}{uuid.uuid4().hex[:8]}")
     try:
-        with open(temporary, "wb") as f:
-            f.write(data)
+        with open(temporary, "w+b") as f:
+            yield f
             f.flush()
             os.fsync(f.fileno())
         temporary.replace(path)
@@ -99,9 +119,34 @@ def _digest_of(value: Mapping[str, Any]) -> str:
 def table_bytes(table: pa.Table, row_group: int = 64 * 1024) -> bytes:
     """The table as a Parquet file (zstd, a CRC a page), the same bytes for the same table and pyarrow version."""
     sink = io.BytesIO()
-    whole = table.combine_chunks()
-    pq.write_table(whole, sink, compression="zstd", row_group_size=row_group, write_page_checksum=True)
+    _write_tables(sink, [table], row_group)
     return sink.getvalue()
+
+
+def _write_tables(file: BinaryIO, tables: Iterable[pa.Table], row_group: int) -> None:
+    tables = iter(tables)
+    first = next(tables)
+    rest = first.schema.empty_table()
+    with pq.ParquetWriter(file, first.schema, compression="zstd", write_page_checksum=True) as writer:
+        for table in chain([first], tables):
+            rest = pa.concat_tables([rest, table])
+            full = rest.num_rows // row_group * row_group  # the groups lie as if there were one table
+            if full:
+                writer.write_table(rest.slice(0, full).combine_chunks(), row_group)
+            rest = rest.slice(full)
+        if rest.num_rows:
+            writer.write_table(rest.combine_chunks(), row_group)
+
+
+def read_batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
+    """`read_table`, so many ``rows`` at a time; one table without rows of a file that has none."""
+    with whole_or_damaged(path), path.open("rb") as file:
+        parquet, found = pq.ParquetFile(file, page_checksum_verification=True), False
+        for batch in parquet.iter_batches(rows, columns=list(columns)):
+            found = True
+            yield pa.Table.from_batches([batch])
+        if not found:
+            yield parquet.schema_arrow.empty_table().select(list(columns))
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None, filters: Any = None) -> pa.Table:
@@ -146,9 +191,13 @@ def digest_file(path: Path) -> str:
     """`digest` of the file's bytes as one part, read in pieces."""
     with path.open("rb") as file:
         size = path.stat().st_size if is_remote(path) else os.fstat(file.fileno()).st_size
-        h = hashlib.sha256(size.to_bytes(8, "big"))
-        while piece := file.read(_PIECE if is_remote(path) else 1 << 20):
-            h.update(piece)
+        return _digest_of_file(file, size, _PIECE if is_remote(path) else 1 << 20)
+
+
+def _digest_of_file(file: BinaryIO, size: int, piece: int = 1 << 20) -> str:
+    h = hashlib.sha256(size.to_bytes(8, "big"))
+    while data := file.read(piece):
+        h.update(data)
     return h.hexdigest()
 
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import pyarrow as pa
+
+Tables: TypeAlias = pa.Table | Iterable[pa.Table]  # rows, or at least one table of them, one behind the other
 
 
 class Task(Protocol):
@@ -19,7 +21,7 @@ class Task(Protocol):
         """How many rows the partition has, without decoding any."""
         ...
 
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> Tables:
         """The partition's output rows. ``only`` limits the work to some rows (to find the one that crashes);
         rows in ``poison`` are not touched but marked CRASHED."""
         ...
@@ -97,9 +99,10 @@ class Deferred:
         """As `Task.rows`."""
         return int(self._task.rows(partition))
 
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> Tables:
         """As `Task.run`."""
-        return self._task.run(partition, only, poison)
+        tables: Tables = self._task.run(partition, only, poison)
+        return tables
 
     def beside(self, partition: int) -> Iterable[Path]:
         """As `LeavesFiles.beside`; nothing where the task leaves none."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from curate.export.balance import beyond_cap, floor_rows, make_room, take_balanced
 from curate.export.cut import best, best_first, combined, in_top, probability_cut
 from curate.export.labels import Labels, rarest_finding, subgroups
-from curate.export.repeat import Words, key_words, soft_cap
+from curate.export.repeat import key_words, soft_cap, uniform
 from curate.export.rules import SelectRules
 from curate.record import Reason
 
@@ -66,27 +66,26 @@ def choose(columns: Mapping[str, Any], keys: Any, rules: SelectRules) -> tuple[B
 def decide(columns: Mapping[str, Any], keys: Any, rules: SelectRules) -> Choice:
     """`choose`, with the reason for each record."""
     words = key_words(keys)
-    n = len(words)
-    if not rules.cuts:
-        return Choice(np.ones(n, bool), np.ones(n, np.float32), np.zeros(n, np.int8), None, 0, 0)
-    order = _key_order(words)
-    if order is None:
-        return _decide(columns, words, rules)
-    choice = _decide({name: _take(name, values, order) for name, values in columns.items()}, words[order], rules)
-    inverse = np.empty(n, dtype=np.int64)
-    inverse[order] = np.arange(n)
+    order = np.lexsort(words.T[::-1])
+    in_order = {name: _take(name, values, order) for name, values in columns.items()}
+    choice = decide_in_order(in_order, len(order), uniform(words, rules.seed)[order], rules)
+    inverse = np.empty(len(order), dtype=np.int64)
+    inverse[order] = np.arange(len(order))
     kept, weight, reason = choice.kept[inverse], choice.weight[inverse], choice.reason[inverse]
     return Choice(kept, weight, reason, choice.threshold, choice.added, choice.displaced)
 
 
-def _decide(columns: Mapping[str, Any], words: Words, rules: SelectRules) -> Choice:
-    """`decide` of rows in key order."""
-    n = len(words)
+def decide_in_order(
+    columns: Mapping[str, Any], n: int, chance: NDArray[np.float64] | None, rules: SelectRules
+) -> Choice:
+    """`decide` of n rows in key order. ``chance`` float64[n]: of `uniform`, asked for where ``rules`` repeat."""
+    if not rules.cuts:
+        return Choice(np.ones(n, bool), np.ones(n, np.float32), np.zeros(n, np.int8), None, 0, 0)
     scores = combined(columns, rules.by, np.ones(n, bool))
     scored = ~np.isnan(scores)
     for name in rules.score_columns:
         scored &= ~np.isnan(np.asarray(columns[name], np.float32))
-    reason = np.where(scored, 0, _UNSCORED).astype(np.int8)
+    reason = np.where(scored, np.int8(0), np.int8(_UNSCORED))
     for name, fraction in rules.all_of.items():
         reason[scored & (reason == 0) & ~in_top(np.asarray(columns[name], np.float32), fraction)] = _NOT_IN_ALL
     in_order = rules.cap is not None or rules.balance or rules.floor is not None
@@ -108,8 +107,9 @@ def _decide(columns: Mapping[str, Any], words: Words, rules: SelectRules) -> Cho
     kept, required, added, displaced = _with_floors(columns, scores, excluded, ranked, kept, reason, rules)
     weight = kept.astype(np.float32)
     if rules.repeats > 1:
+        assert chance is not None
         rows = np.flatnonzero(kept)
-        drawn = soft_cap(scores[rows], words[rows], rules.repeats, rules.temperature, rules.seed, rules.penalty)
+        drawn = soft_cap(scores[rows], chance[rows], rules.repeats, rules.temperature, rules.penalty)
         weight[rows] = np.maximum(drawn, required[rows])  # a record that a floor requires is kept whatever the draw
         reason[kept & (weight == 0)] = _NOT_DRAWN
         kept = weight > 0
@@ -162,18 +162,6 @@ def _with_floors(
     kept[added], kept[dropped] = True, False
     reason[added], reason[dropped] = 0, _DISPLACED
     return kept, required, len(added), len(dropped)
-
-
-def _key_order(words: Words) -> Rows | None:
-    """The rows in key order; None if they already are, as in every run."""
-    tied = np.ones(max(len(words) - 1, 0), dtype=bool)
-    for column in words.T:
-        if (column[1:][tied] < column[:-1][tied]).any():
-            return np.asarray(np.lexsort(words.T[::-1]))
-        tied &= column[1:] == column[:-1]
-        if not tied.any():
-            break
-    return None
 
 
 def _take(name: str, values: Any, rows: Rows) -> Any:

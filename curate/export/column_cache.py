@@ -7,9 +7,7 @@ different, or if it does not match its checksum.
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,29 +17,48 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from curate.intact import part_paths, partition_of
+from curate.intact import part_path, part_paths, partition_of
 from curate.places import is_remote
 from curate.storage import (
     commit_bytes,
     commit_marker,
     digest,
     digest_file,
+    read_batches,
     read_marker,
     read_table,
     whole_or_damaged,
 )
 
 FEW, SMALL = 8, 16_000_000  # parts and bytes up to which no cache is written
+SLICE = 1 << 20  # rows of a step of one part, about, that are held at a time
 _Part = tuple[str, int, int]
 _CHECKED = {"page_checksum_verification": True}
 
 
-def read_columns(folder: Path, columns: Sequence[str], coded: Sequence[str] = ()) -> pa.Table:
-    """``columns`` of a finished step's parts, in partition order; a table without columns if it has no parts.
+def read_slices(folder: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """``columns``, partition among them, of a step of one part, whole partitions of about `SLICE` rows at a time; at
+    least one table."""
+    batches = read_batches(part_path(folder, 0), columns, SLICE)
+    rest = next(batches)
+    for table in batches:
+        numbers = rest["partition"].to_numpy()
+        whole = int(np.searchsorted(numbers, numbers[-1]))  # the last partition may go on
+        if whole:
+            yield rest.slice(0, whole).combine_chunks()
+        rest = pa.concat_tables([rest.slice(whole), table])
+    yield rest.combine_chunks()
+
+
+def read_columns(
+    folder: Path, columns: Sequence[str], coded: Sequence[str] = (), partitions: range | None = None
+) -> pa.Table:
+    """``columns`` of a finished step's parts, or of those ``partitions``, in partition order; a table without columns
+    if it has no parts.
 
     Those of ``coded`` come as dictionary arrays. KeyError or ArrowInvalid for a missing column.
     """
-    parts = _parts(folder)
+    parts = _parts(folder, partitions)
     if not parts:
         return pa.table({})
     if is_remote(folder):  # cannot be mapped: the columns are fetched from the parts
@@ -49,28 +66,29 @@ def read_columns(folder: Path, columns: Sequence[str], coded: Sequence[str] = ()
     if len(parts) <= FEW and sum(size for _, size, _ in parts) <= SMALL:
         return _read(folder, parts, columns, coded)
     made_of = digest(*(f"{name}|{size}" for name, size, _ in parts), *columns, "", *coded)
-    copy = folder / f"narrow-{digest(*columns, '', *coded)[:16]}.arrow"
+    copy = folder / f"narrow-{digest(parts[0][0], *columns, '', *coded)[:16]}.arrow"
     newest = max(changed for _, _, changed in parts)
     if copy.exists() and copy.stat().st_mtime_ns >= newest:
         marker = read_marker(copy.with_suffix(".json"))
         if marker == {"made_of": made_of, "sha256": digest_file(copy)}:
             return pa.ipc.open_file(pa.memory_map(str(copy))).read_all()
     table = _read(folder, parts, columns, coded).combine_chunks()
-    sink = io.BytesIO()
+    sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
+    data = sink.getvalue()
     with suppress(PermissionError):  # of who may only read: then every time takes as long as the first
-        commit_bytes(copy, sink.getvalue())
-        commit_marker(copy.with_suffix(".json"), {"made_of": made_of, "sha256": digest(sink.getvalue())})
+        commit_bytes(copy, data)
+        commit_marker(copy.with_suffix(".json"), {"made_of": made_of, "sha256": digest(data)})
     return table
 
 
 def columns_in(folder: Path) -> list[str]:
     """The names of a step's columns; empty if it has no parts."""
-    parts = _parts(folder)
+    parts = part_paths(folder)
     if not parts:
         return []
-    with (folder / parts[0][0]).open("rb") as file:
+    with parts[0].open("rb") as file:
         return list(pq.read_schema(file).names)
 
 
@@ -95,17 +113,13 @@ def take_rows(column: pa.ChunkedArray, rows: pa.Array | None) -> pa.Array:
     return whole if rows is None else whole.take(rows)
 
 
-def _parts(folder: Path) -> list[_Part]:
+def _parts(folder: Path, partitions: range | None) -> list[_Part]:
     """(name, bytes, ns of the last change) of each part, in partition order."""
-    if is_remote(folder):
-        objects = [(path, path.stat()) for path in part_paths(folder)]
-        return [(path.name, info.st_size, info.st_mtime_ns) for path, info in objects]
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        parts = [e for e in entries if e.name.startswith("part-") and e.name.endswith(".parquet")]
-        stamps = [(e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in parts]
-    return sorted(stamps, key=lambda stamp: partition_of(Path(stamp[0])))
+    if is_remote(folder) or partitions is None:
+        found = [path for path in part_paths(folder) if partitions is None or partition_of(path) in partitions]
+    else:  # not a list of all for each slice
+        found = [path for path in (part_path(folder, i) for i in partitions) if path.is_file()]
+    return [(path.name, (info := path.stat()).st_size, info.st_mtime_ns) for path in found]
 
 
 def _read(

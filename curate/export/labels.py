@@ -42,6 +42,14 @@ class Labels:
         renamed = np.array([code_of.get(name or "", 0) for name in dictionary], dtype=np.int32)
         return cls(renamed[codes], tuple(names))
 
+    @classmethod
+    def joined(cls, pieces: Sequence[Labels]) -> Labels:
+        """The rows of all, one behind the other."""
+        names = sorted({name for piece in pieces for name in piece.names})
+        code_of = {name: i for i, name in enumerate(names)}
+        codes = [np.array([code_of[name] for name in p.names], np.int32)[p.codes] for p in pieces]
+        return cls(np.concatenate(codes), tuple(names))
+
     def take(self, rows: NDArray[Any]) -> Labels:
         """The given rows, with unchanged names."""
         return Labels(self.codes[rows], self.names)

@@ -3,22 +3,24 @@ shard reads only its slice."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import cast
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.errors import RunError
+from curate.export.column_cache import SLICE, read_slices
 from curate.export.remove import NOBODY
 from curate.export.split import SPLITS
 from curate.intact import part_path
 from curate.places import place
-from curate.record import SELECTION, SHARD_PLAN, conform
+from curate.record import SHARD_PLAN, conform
 from curate.step import read_parts
 
-_COLUMNS = ("key", "partition", "split", "score", "weight", "text_from", "drop_reason")
+_COLUMNS = ("key", "split", "partition", "score", "weight", "text_from")
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class PlanTask:
         """The plan is global: one unit."""
         return 1
 
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> Iterator[pa.Table]:
         """SHARD_PLAN rows of all kept records. RunError where the plan to continue is gone."""
         earlier = None
         if self.continued is not None:
@@ -42,8 +44,9 @@ class PlanTask:
                 problem = "the plan that export.append continues is gone, and its continuation is damaged"
                 raise RunError(f"{problem}; --set export.append=false plans all shards anew")
             earlier = read_parts(place(self.continued), ["key", "split", "name"])
-        selection = read_parts(place(self.selection), _COLUMNS, empty=SELECTION)
-        return plan_shards(selection, self.per_shard, earlier)
+        kept = [_kept(table) for table in read_slices(place(self.selection), (*_COLUMNS, "drop_reason"))]
+        planned = _numbered(pl.concat(kept), self.per_shard, earlier)
+        return (_rows(planned.slice(at, SLICE)) for at in range(0, max(planned.height, 1), SLICE))
 
 
 def plan_shards(selection: pa.Table, per_shard: int, earlier: pa.Table | None = None) -> pa.Table:
@@ -53,18 +56,26 @@ def plan_shards(selection: pa.Table, per_shard: int, earlier: pa.Table | None = 
     What has a shard in an ``earlier`` plan stays there, in the same order; the rest fills shards after those. A shard
     that loses all its records keeps its name, and one row under `NOBODY`.
     """
-    planned = (
-        cast("pl.DataFrame", pl.from_arrow(selection.select(_COLUMNS)))
-        .lazy()
-        .filter(pl.col("drop_reason").is_null())
-        .with_columns(pl.col("split").cast(pl.Enum(SPLITS)))
-        .sort("split", "partition", maintain_order=True)  # in ingest order, on which the writer relies
-    )
+    return _rows(_numbered(_kept(selection), per_shard, earlier))
+
+
+def _kept(selection: pa.Table) -> pl.DataFrame:
+    kept = selection.filter(pc.is_null(selection["drop_reason"])).select(_COLUMNS)
+    return cast("pl.DataFrame", pl.from_arrow(kept)).with_columns(pl.col("split").cast(pl.Enum(SPLITS)))
+
+
+def _numbered(kept: pl.DataFrame, per_shard: int, earlier: pa.Table | None) -> pl.DataFrame:
+    """In the order of the shards, with the ``number`` of each within its split and the ``shard`` over all."""
+    # in ingest order, on which the writer relies
+    planned = kept.lazy().sort("split", "partition", maintain_order=True)
     if earlier is None:
         planned = planned.with_columns((pl.int_range(pl.len()).over("split") // per_shard).alias("number"))
     else:
         planned = _continued(planned, cast("pl.DataFrame", pl.from_arrow(earlier)), per_shard)
-    table = planned.with_columns(pl.struct("split", "number").rle_id().alias("shard")).collect()
+    return planned.with_columns(pl.struct("split", "number").rle_id().alias("shard")).collect()
+
+
+def _rows(table: pl.DataFrame) -> pa.Table:
     names = table["number"].cast(pl.String).str.zfill(6)
     return conform(table.with_columns(pl.col("split").cast(pl.String), names.alias("name")).to_arrow(), SHARD_PLAN)
 

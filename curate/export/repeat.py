@@ -45,17 +45,16 @@ def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def soft_cap(
     scores: NDArray[Any],
-    words: Words,
+    chance: NDArray[np.float64],
     repeats: int,
     temperature: float | None = None,
-    seed: int = 0,
     penalty: float = 0.0,
 ) -> NDArray[np.int64]:
     """int64[n]: how often each record is drawn, 0 to ``repeats``, about n in all.
 
-    ``scores`` float[n] without NaN, ``words`` as `key_words`. A record is drawn in proportion to exp(score /
-    ``temperature``) until it is at the cap, and each time it was this exponent falls by ``penalty``. ``temperature``
-    None is the scores' standard deviation.
+    ``scores`` float[n] without NaN, ``chance`` float64[n] as `uniform` gives it. A record is drawn in proportion to
+    exp(score / ``temperature``) until it is at the cap, and each time it was this exponent falls by ``penalty``.
+    ``temperature`` None is the scores' standard deviation.
     """
     values = np.asarray(scores, dtype=np.float64)
     if not len(values):
@@ -63,7 +62,7 @@ def soft_cap(
     scale = temperature if temperature is not None else float(values.std())
     below = np.maximum((values - values.max()) / scale, _LOWEST) if scale > 0 else np.zeros(len(values))
     expected = _penalised(below, repeats, penalty) if penalty else _capped_shares(np.exp(below), len(values), repeats)
-    return np.minimum(np.floor(expected + uniform(words, seed)), repeats).astype(np.int64)
+    return np.minimum(np.floor(expected + chance), repeats).astype(np.int64)
 
 
 def _penalised(exponent: NDArray[np.float64], cap: int, penalty: float) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ measure the filter, not the model.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -17,13 +17,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError, RunError
-from curate.export.choose import REASONS, Choice, choose, decide
-from curate.export.column_cache import columns_in, fixed_bytes, read_columns, row_indices, take_rows
+from curate.export.choose import REASONS, Choice, choose, decide_in_order
+from curate.export.column_cache import columns_in, fixed_bytes, read_columns, read_slices, row_indices, take_rows
 from curate.export.cut import combined
 from curate.export.labels import Labels
+from curate.export.repeat import key_words, uniform
 from curate.export.rules import Floor, SelectRules
 from curate.export.split import SPLITS, SplitRules, split_of
-from curate.export.texts import TEXT_FROM, Texts, read_texts
+from curate.export.texts import TEXT_FROM, read_texts
 from curate.places import place
 from curate.record import SELECTION, Reason, conform, live
 
@@ -58,18 +59,19 @@ def floor_counts(selection: pa.Table) -> tuple[int, int]:
 
 @dataclass(frozen=True, eq=False)
 class SelectPool:
-    """The records that dedup kept, in ingest order: ``table`` (key, partition); ``split`` int8[n] into SPLITS;
-    ``scores`` float32[n] to cut by, NaN if there is none; ``columns`` that the rules read; ``in_cut`` bool[n], whether
-    the cut applies to the record; ``rejected`` bool[n], whether it is dropped because none of its texts is accepted."""
+    """What the cut is over: the records that dedup kept, in ingest order, which is that of their keys. ``split``
+    int8[n] into SPLITS; ``scores`` float32[n] to cut by, NaN if there is none; ``columns`` that the rules read;
+    ``chosen`` int8[n], the text as `Texts` says it; ``in_cut`` bool[n], whether the cut applies to the record;
+    ``rejected`` bool[n], whether it is dropped because none of its texts is accepted; ``chance`` float64[n] where the
+    rules repeat. No key: those are read again, a slice at a time, when the selection is written."""
 
-    table: pa.Table
-    keys: pa.Array
     split: NDArray[np.int8]
     scores: NDArray[np.float32]
     columns: Mapping[str, Any]
-    texts: Texts
+    chosen: NDArray[np.int8]
     in_cut: NDArray[np.bool_]
     rejected: NDArray[np.bool_]
+    chance: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True)
@@ -93,25 +95,36 @@ class SelectTask:
         """The cut is global: one unit."""
         return 1
 
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> Iterator[pa.Table]:
         """SELECTION rows of all records that dedup kept; RecipeError if a column that the rules name is missing."""
         pool = self.pool()
-        return _table(pool, self.choice(pool))
+        return self._tables(pool, self.choice(pool))
+
+    def candidates(self) -> Iterator[pa.Table]:
+        """(key, partition) of the records that dedup kept, some partitions at a time."""
+        for table in read_slices(place(self.dedup), ("key", "partition", "drop_reason")):
+            alive = live(table)
+            yield table.select(["key", "partition"]).filter(pa.array(alive)).combine_chunks()
 
     def pool(self) -> SelectPool:
         """The candidates, read once; RecipeError if a column that the rules name is missing."""
-        table = read_columns(place(self.dedup), ("key", "partition", "drop_reason"))
-        alive = live(table)
-        table = table if alive.all() else table.filter(pa.array(alive))
-        keys = table["key"].combine_chunks()
-        facts = self._facts(keys)
+        pieces = [self._piece(table) for table in self.candidates()]
+        columns, split, *others, chance = map(_joined, zip(*pieces, strict=True))
+        chosen, in_cut, rejected = others
+        return SelectPool(split, self._score(columns, in_cut), columns, chosen, in_cut, rejected, chance)
+
+    def _piece(self, table: pa.Table) -> tuple[Any, ...]:
+        """Of some `candidates`: columns, split, chosen, in_cut, rejected, chance."""
+        keys, numbers = (table[name].combine_chunks() for name in ("key", "partition"))
+        partitions = range(numbers[0].as_py(), numbers[-1].as_py() + 1) if len(keys) else range(0)
+        facts = self._facts(keys, partitions)
         split = splits_of(facts["patient"], self.splits, facts["official_split"])
         in_cut = np.ones(len(keys), bool) if self.rules.filter_eval else split == SPLITS.index("train")
-        columns, texts = self._columns(keys, facts), read_texts(self.texts, keys, in_cut)
-        columns = texts.rescored(columns)
+        texts = read_texts(self.texts, keys, partitions, in_cut)
+        columns = texts.rescored(self._columns(keys, partitions, facts))
         rejected = texts.none_accepted if self.unbelieved == "drop" else np.zeros(len(keys), bool)
-        in_cut &= ~rejected
-        return SelectPool(table, keys, split, self._score(columns, in_cut), columns, texts, in_cut, rejected)
+        chance = uniform(key_words(fixed_bytes(keys)), self.rules.seed) if self.rules.repeats > 1 else None
+        return columns, split, texts.chosen, in_cut & ~rejected, rejected, chance
 
     def choice(self, pool: SelectPool) -> Choice:
         """The selection by these rules from the pool of a task whose rules differ only in the cut (keep, threshold,
@@ -119,19 +132,26 @@ class SelectTask:
         rows = np.flatnonzero(pool.in_cut)
         all_columns = {**pool.columns, _SCORE: pool.scores}
         take_rows = {n: c.take(rows) if isinstance(c, Labels) else c[rows] for n, c in all_columns.items()}
-        choice = decide(take_rows, fixed_bytes(pool.keys)[rows], replace(self.rules, by=_SCORE))
+        chance = None if pool.chance is None else pool.chance[rows]
+        choice = decide_in_order(take_rows, len(rows), chance, replace(self.rules, by=_SCORE))
         return _over_all(choice, pool.in_cut, pool.rejected)
+
+    def _tables(self, pool: SelectPool, choice: Choice) -> Iterator[pa.Table]:
+        end = 0
+        for table in self.candidates():
+            start, end = end, end + table.num_rows
+            yield _table(table, pool, choice, slice(start, end))
 
     def _score(self, columns: Mapping[str, Any], among: NDArray[np.bool_]) -> NDArray[np.float32]:
         """float32[n] of all records, ranked among those to which the cut applies."""
         missing = isinstance(self.rules.by, str) and self.rules.by not in columns
         return np.full(len(among), np.nan, np.float32) if missing else combined(columns, self.rules.by, among)
 
-    def _facts(self, keys: pa.Array) -> dict[str, pa.Array]:
+    def _facts(self, keys: pa.Array, partitions: range) -> dict[str, pa.Array]:
         """Patients and subgroups of ``keys``, in their order."""
         always = ("patient", "official_split")
         coded = [n for n in (*FACTS, "official_split") if n != "age"]
-        known = read_columns(place(self.ingest), ("key", *always, *FACTS), coded=coded)
+        known = read_columns(place(self.ingest), ("key", *always, *FACTS), coded, partitions)
         if not known.num_rows:
             return {name: pa.nulls(len(keys), pa.string()) for name in (*always, *FACTS)}
         rows = row_indices(keys, known["key"])
@@ -140,7 +160,7 @@ class SelectTask:
         wanted = {"age" if name == "age_band" else name for name in self.rules.fact_columns} | set(always)
         return {name: take_rows(known[name], rows) for name in (*always, *FACTS) if name in wanted}
 
-    def _columns(self, keys: pa.Array, facts: Mapping[str, pa.Array]) -> dict[str, Any]:
+    def _columns(self, keys: pa.Array, partitions: range, facts: Mapping[str, pa.Array]) -> dict[str, Any]:
         """The columns for `decide`: float32 scores, text columns as `Labels`, ages in years."""
         out: dict[str, Any] = {
             n: Labels.of(c) for n, c in facts.items() if n not in ("patient", "official_split", "age")
@@ -156,7 +176,8 @@ class SelectTask:
         if self.rules.by == "dfn" and not self.rules.cuts and "dfn" not in available:
             return out  # nothing is cut, and no score is named
         self._refuse_missing(wanted, available)
-        known = read_columns(place(self.scores or ""), available, coded=[n for n in available if n == "findings"])
+        coded = [n for n in available if n == "findings"]
+        known = read_columns(place(self.scores or ""), available, coded, partitions)
         rows = row_indices(keys, known["key"])
         for name in wanted:
             column = take_rows(known[name], rows)
@@ -207,15 +228,26 @@ def _over_all(choice: Choice, among: NDArray[np.bool_], rejected: NDArray[np.boo
     return replace(choice, kept=reason == 0, weight=weight, reason=reason)
 
 
-def _table(pool: SelectPool, choice: Choice) -> pa.Table:
-    dropped = pa.array(choice.reason, mask=choice.kept)
+def _joined(pieces: Sequence[Any]) -> Any:
+    """Columns by name, arrays or `Labels` of all slices as those of one; None of none."""
+    first = pieces[0]
+    if isinstance(first, dict):
+        return {name: _joined([piece[name] for piece in pieces]) for name in first}
+    if isinstance(first, Labels):
+        return Labels.joined(pieces)
+    return None if first is None else np.concatenate(pieces)
+
+
+def _table(candidates: pa.Table, pool: SelectPool, choice: Choice, here: slice) -> pa.Table:
+    """SELECTION rows of the ``candidates``, which are those ``here`` in the pool."""
+    dropped, chosen = pa.array(choice.reason[here], mask=choice.kept[here]), pool.chosen[here]
     columns = {
-        "key": pool.table["key"],
-        "partition": pool.table["partition"],
-        "split": _decode(pa.array(pool.split), SPLITS),
-        "score": pa.array(pool.scores, pa.float32(), from_pandas=True),
-        "weight": pa.array(choice.weight, pa.float32()),
-        "text_from": _decode(pa.array(pool.texts.chosen, mask=pool.texts.chosen < 0), TEXT_FROM),
+        "key": candidates["key"],
+        "partition": candidates["partition"],
+        "split": _decode(pa.array(pool.split[here]), SPLITS),
+        "score": pa.array(pool.scores[here], pa.float32(), from_pandas=True),
+        "weight": pa.array(choice.weight[here], pa.float32()),
+        "text_from": _decode(pa.array(chosen, mask=chosen < 0), TEXT_FROM),
         "drop_step": pc.if_else(dropped.is_null(), pa.scalar(None, pa.string()), STEP),
         "drop_reason": _decode(dropped, [r.value if r else "" for r in _REASONS]),
     }

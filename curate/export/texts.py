@@ -70,14 +70,15 @@ class Texts:
         return out
 
 
-def read_texts(folder: str | None, keys: pa.Array, among: NDArray[np.bool_]) -> Texts:
-    """The choices of the step in ``folder`` for ``keys``; none for rows outside of ``among``."""
+def read_texts(folder: str | None, keys: pa.Array, partitions: range, among: NDArray[np.bool_]) -> Texts:
+    """The choices of the step in ``folder`` for ``keys``, which lie in ``partitions``; none for rows outside of
+    ``among``."""
     nothing = Texts(np.full(len(keys), -1, np.int8), {})
     available = columns_in(place(folder)) if folder is not None else []
     if folder is None or not available:
         return nothing
     names = [n for n in available if n.startswith(RESCORED)]
-    known = read_columns(place(folder), ["key", "chosen", *names])
+    known = read_columns(place(folder), ["key", "chosen", *names], partitions=partitions)
     rows = row_indices(keys, known["key"])
     choices = pc.index_in(take_rows(known["chosen"], rows), value_set=pa.array(_CHOSEN)).fill_null(-1)
     chosen = np.where(among, choices.to_numpy(zero_copy_only=False), -1).astype(np.int8)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.export.column_cache import fixed_bytes
@@ -48,7 +49,8 @@ class Cut:
         self._task = SelectTask(ingest, 0, dedup, where["score"], *rules, where["capfilt"], unbelieved)
         self._pool = self._task.pool()
         self._here = self._pool.in_cut
-        self.rows: Rows = table.rows(fixed_bytes(self._pool.keys)[self._here])
+        keys = pa.concat_tables(list(self._task.candidates()))["key"].combine_chunks()
+        self.rows: Rows = table.rows(fixed_bytes(keys)[self._here])
         self.scores = self._pool.scores[self._here]
         self.kept = self._task.choice(self._pool).kept[self._here]
         self._moved = lru_cache(32)(self._move)

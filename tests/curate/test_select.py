@@ -213,17 +213,20 @@ def test_repeats_are_capped_and_keep_the_size() -> None:
     words = key_words([f"{i * 7919:032x}" for i in range(4000)])
     scores = np.random.default_rng(0).normal(size=4000)
     for temperature in (0.3, 1.0, 30.0, None):
-        drawn = soft_cap(scores, words, 3, temperature)
+        drawn = soft_cap(scores, uniform(words, 0), 3, temperature)
         assert drawn.max() <= 3 and abs(int(drawn.sum()) - 4000) < 120
-    hot, cold = soft_cap(scores, words, 3, 1e6), soft_cap(scores, words, 3, 1e-6)
+    hot, cold = soft_cap(scores, uniform(words, 0), 3, 1e6), soft_cap(scores, uniform(words, 0), 3, 1e-6)
     assert (hot == 1).mean() > 0.99 and set(cold.tolist()) <= {0, 1, 2, 3} and scores[cold == 3].min() > 0
-    odds = [drawn[scores > 1].mean() / drawn[scores < 0].mean() for drawn in (soft_cap(scores, words, 3, 0.5), hot)]
+    odds = [
+        drawn[scores > 1].mean() / drawn[scores < 0].mean()
+        for drawn in (soft_cap(scores, uniform(words, 0), 3, 0.5), hot)
+    ]
     assert odds[0] > 3 > 1.1 > odds[1]
 
 
 def test_expected_draws_follow_the_odds_below_the_cap() -> None:
     scores = np.repeat([0.0, np.log(2.0)], 6000)
-    drawn = soft_cap(scores, key_words([f"{i:032x}" for i in range(12000)]), 9, 1.0)
+    drawn = soft_cap(scores, uniform(key_words([f"{i:032x}" for i in range(12000)]), 0), 9, 1.0)
     assert drawn[6000:].mean() / drawn[:6000].mean() == pytest.approx(2.0, rel=0.06)
 
 
@@ -237,12 +240,12 @@ def test_a_penalty_gives_what_drawing_one_at_a_time_would(penalty: float) -> Non
             odds = np.exp(scores - penalty * row)
             row[rng.choice(60, p=odds / odds.sum())] += 1
     words = key_words([f"{i:032x}" for i in range(60)])
-    drawn = np.mean([soft_cap(scores, words, 60, 1.0, seed, penalty) for seed in range(400)], axis=0)
+    drawn = np.mean([soft_cap(scores, uniform(words, seed), 60, 1.0, penalty) for seed in range(400)], axis=0)
     assert np.abs(drawn - times.mean(0)).max() < 0.2 and np.corrcoef(drawn, times.mean(0))[0, 1] > 0.98
     assert drawn.sum() == pytest.approx(60, abs=1)
-    assert soft_cap(scores, words, 2, 1.0, 0, penalty).max() <= 2
-    plain = soft_cap(scores, words, 60, 1.0).max()
-    assert soft_cap(scores, words, 60, 1.0, 0, 1e-9).max() == plain > drawn.max(), "the best are repeated less"
+    assert soft_cap(scores, uniform(words, 0), 2, 1.0, penalty).max() <= 2
+    plain = soft_cap(scores, uniform(words, 0), 60, 1.0).max()
+    assert soft_cap(scores, uniform(words, 0), 60, 1.0, 1e-9).max() == plain > drawn.max(), "the best are repeated less"
 
 
 def test_uniform_numbers_are_uniform_and_those_of_their_key() -> None:
@@ -361,13 +364,13 @@ def archive(folder: Path, n: int = 60, parts: int = 3, **scores: Any) -> SelectT
     patients = [rng.bytes(16).hex() for _ in range(n)]
     rows = {"key": keys, "patient": patients, "sex": ["F", "M", None] * (n // 3), "age": [None, 50, 91] * (n // 3)}
     record = conform(pa.table(rows), RECORD)
-    dedup = conform(pa.table({"key": keys, "partition": pa.array(np.zeros(n), pa.int32())}), DEDUP)
+    per = -(-n // parts)
+    dedup = conform(pa.table({"key": keys, "partition": pa.array(np.arange(n) // per, pa.int32())}), DEDUP)
     dedup = drop(dedup, np.arange(n) == 4, "dedup", Reason.DUPLICATE_IMAGE)
     for name in ("ingest", "dedup", "score"):
         (folder / name).mkdir(parents=True)
     pq.write_table(dedup, part_path(folder / "dedup", 0))
     scored = pa.table({"key": keys, **scores})
-    per = -(-n // parts)
     for i in range(parts):
         pq.write_table(record.slice(i * per, per), part_path(folder / "ingest", i))
         # the score table has rows in another order, and lacks one record
@@ -378,12 +381,16 @@ def archive(folder: Path, n: int = 60, parts: int = 3, **scores: Any) -> SelectT
     return SelectTask(where[0], parts, where[1], where[2], SelectRules(by="dfn", keep=0.5), SplitRules(0.2, 0.2))
 
 
+def rows_of(task: SelectTask) -> pa.Table:
+    return pa.concat_tables(task.run(0))
+
+
 def numbers(n: int = 60, seed: int = 1) -> pa.Array:
     return pa.array(np.random.default_rng(seed).normal(size=n), pa.float32())
 
 
 def test_the_task_cuts_train_and_leaves_the_held_out_splits(tmp_path: Path) -> None:
-    table = archive(tmp_path, dfn=numbers()).run(0)
+    table = rows_of(archive(tmp_path, dfn=numbers()))
     assert table.schema.equals(SELECTION) and table.num_rows == 59
     rows = table.to_pylist()
     train = [r for r in rows if r["split"] == "train"]
@@ -412,7 +419,7 @@ def test_many_parts_and_few_make_the_same_selection(tmp_path: Path) -> None:
         task = archive(tmp_path / str(parts), parts=parts, dfn=numbers(), findings=pa.array(["mass", "normal"] * 30))
         rules = SelectRules(by="dfn", keep=0.5, balance=0.7, floor=Floor(("sex", "age_band"), 0.4), repeats=2)
         task = dataclasses.replace(task, rules=rules)
-        first, second = task.run(0), task.run(0)
+        first, second = rows_of(task), rows_of(task)
         assert first.equals(second) and first.num_rows == 59
         made[parts] = first.drop_columns(["score"]), first["score"].to_pylist()
     assert len(list((tmp_path / str(FEW + 2) / "score").glob("narrow-*.arrow"))) == 1
@@ -421,23 +428,23 @@ def test_many_parts_and_few_make_the_same_selection(tmp_path: Path) -> None:
 
 def test_a_part_written_anew_is_seen(tmp_path: Path) -> None:
     task = archive(tmp_path, parts=FEW + 2, dfn=numbers())
-    before = task.run(0)["score"].to_pylist()
+    before = rows_of(task)["score"].to_pylist()
     part = part_path(tmp_path / "score", 3)
     held = pq.read_table(part)
     pq.write_table(held.set_column(1, "dfn", pa.array([9.0] * held.num_rows, pa.float32())), part)
-    after = task.run(0)["score"].to_pylist()
+    after = rows_of(task)["score"].to_pylist()
     assert after != before and after.count(9.0) == held.num_rows
 
 
 def test_two_columns_and_the_floors_counts(tmp_path: Path) -> None:
     task = archive(tmp_path, dfn=numbers(), ours=numbers(seed=2))
     rules = SelectRules(top_k=6, by={"dfn": 1, "ours": 1}, floor=Floor("sex", 0.3), all_of={"ours": 0.6})
-    table = dataclasses.replace(task, rules=rules).run(0)
+    table = rows_of(dataclasses.replace(task, rules=rules))
     scores = [s for s in table["score"].to_pylist() if s is not None]
     assert min(scores) > 0 and max(scores) < 1
     added, displaced = floor_counts(table)
     assert added > 0 and displaced == table["drop_reason"].to_pylist().count("made_room_for_floor")
-    assert floor_counts(task.run(0)) == (0, 0)
+    assert floor_counts(rows_of(task)) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -459,15 +466,15 @@ def test_a_column_that_is_not_there_is_refused_by_name(
 
 def test_without_scores_everything_stays_and_an_empty_run_is_empty(tmp_path: Path) -> None:
     task = archive(tmp_path, dfn=numbers())
-    table = dataclasses.replace(task, scores=None, rules=SelectRules(by="dfn")).run(0)
+    table = rows_of(dataclasses.replace(task, scores=None, rules=SelectRules(by="dfn")))
     assert table["drop_reason"].null_count == 59 and table["score"].null_count == 59
     for name in ("none", "nothing", "empty"):
         (tmp_path / name).mkdir()
     pq.write_table(DEDUP.empty_table(), part_path(tmp_path / "none", 0))
     where = {n: str(tmp_path / f) for n, f in (("ingest", "nothing"), ("dedup", "none"), ("scores", "empty"))}
-    assert dataclasses.replace(task, **where).run(0).num_rows == 0
+    assert rows_of(dataclasses.replace(task, **where)).num_rows == 0
     with pytest.raises(RunError, match="59 records that ingest does not have"):
-        dataclasses.replace(task, ingest=shifted(tmp_path)).run(0)
+        rows_of(dataclasses.replace(task, ingest=shifted(tmp_path)))
 
 
 def shifted(folder: Path) -> str:

@@ -57,7 +57,7 @@ def fates(table: pa.Table) -> list[str]:
 
 
 def test_a_replaced_text_is_cut_by_the_score_it_has_and_what_nobody_believes_goes(tmp_path: Path) -> None:
-    table = archive(tmp_path).run(0)
+    table = pa.concat_tables(archive(tmp_path).run(0))
     assert table["text_from"].to_pylist() == ["original", "synthetic", "unbelieved", None]
     np.testing.assert_allclose(table["score"].to_pylist()[:3], [0.5, 0.7, 0.9], rtol=1e-6)
     assert fates(table) == ["score_below_cut", "kept", "neither_text_believed", "unscored"]
@@ -65,12 +65,12 @@ def test_a_replaced_text_is_cut_by_the_score_it_has_and_what_nobody_believes_goe
 
 
 def test_a_recipe_may_keep_what_is_not_believed(tmp_path: Path) -> None:
-    table = archive(tmp_path, unbelieved="keep").run(0)
+    table = pa.concat_tables(archive(tmp_path, unbelieved="keep").run(0))
     assert fates(table) == ["score_below_cut", "score_below_cut", "kept", "unscored"]
 
 
 def test_without_a_cut_only_the_unbelieved_go(tmp_path: Path) -> None:
-    assert fates(archive(tmp_path, rules=SelectRules(by="f")).run(0)) == [
+    assert fates(pa.concat_tables(archive(tmp_path, rules=SelectRules(by="f")).run(0))) == [
         "kept",
         "kept",
         "neither_text_believed",
@@ -79,18 +79,18 @@ def test_without_a_cut_only_the_unbelieved_go(tmp_path: Path) -> None:
 
 
 def test_a_concept_is_that_of_the_text_chosen(tmp_path: Path) -> None:
-    said = read_texts(str(archive(tmp_path).texts), pa.array(KEYS), np.ones(4, bool))
+    said = read_texts(str(archive(tmp_path).texts), pa.array(KEYS), range(1), np.ones(4, bool))
     found = said.rescored({"findings": Labels.of(["a", "b", "c", ""])})["findings"]
     assert [found.names[c] for c in found.codes] == ["a", "d", "c", ""]
 
 
 def test_held_out_splits_keep_the_texts_that_people_wrote(tmp_path: Path) -> None:
-    table = archive(tmp_path, splits=SplitRules(0.0, 0.999)).run(0)
+    table = pa.concat_tables(archive(tmp_path, splits=SplitRules(0.0, 0.999)).run(0))
     assert table["text_from"].to_pylist() == [None] * 4 and fates(table) == ["kept"] * 4
 
 
 def test_no_step_proposes_nothing() -> None:
-    said = read_texts(None, pa.array(KEYS), np.ones(4, bool))
+    said = read_texts(None, pa.array(KEYS), range(1), np.ones(4, bool))
     assert isinstance(said, Texts) and set(said.chosen.tolist()) == {-1} and not said.none_accepted.any()
 
 

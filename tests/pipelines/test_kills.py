@@ -10,7 +10,6 @@ import re
 import signal
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
@@ -137,6 +136,8 @@ def _ended_well(context: BaseContext, life: Callable[..., None], *arguments: Any
     process: Any = context.Process(target=life, args=arguments)  # type: ignore[attr-defined]
     process.start()
     process.join(600)
+    if process.exitcode is None:
+        process.kill()
     assert process.exitcode in (0, -signal.SIGKILL), f"a life ended with {process.exitcode}"
     return bool(process.exitcode == 0)
 
@@ -156,7 +157,7 @@ class _TakesItsNode:
             return self.work(*arguments, **named)
         assert Path(f"/proc/{os.getppid()}/comm").read_text().strip() == "raylet"
         os.kill(os.getppid(), signal.SIGKILL)
-        time.sleep(600)  # a worker ends with its node
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -166,9 +167,10 @@ class _LosesNodes:
     engine: Any
     marks: Path
     step: list[str]  # the one at work
+    watch: Callable[[], None]
 
     def map(self, fn: Any, items: Any, alone: bool = False, idle: Any = None) -> Iterator[Any]:
-        return self.engine.map(_TakesItsNode(fn, self.marks, getattr(fn, "name", "scan")), items, alone, idle)
+        return self.engine.map(_TakesItsNode(fn, self.marks, getattr(fn, "name", "scan")), items, alone, self.watch)
 
     def map_model(self, prepare: Any, model: Any, items: Any, working: Any = None) -> Iterator[Any]:
         return self.engine.map_model(_TakesItsNode(prepare, self.marks, self.step[0]), model, items, working)
@@ -186,21 +188,19 @@ def lose_nodes(recipe: Path, marks: Path) -> None:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     for _ in range(2):
         cluster.add_node(num_cpus=1)
-    engine, step, over = start_engine(Resources(kind="ray", address=cluster.address)), [""], threading.Event()
+    engine, step = start_engine(Resources(kind="ray", address=cluster.address)), [""]
 
     def replace_nodes() -> None:
-        while not over.wait(1):
-            if sum(node["Alive"] for node in ray.nodes()) < 3:
-                cluster.add_node(num_cpus=1)
+        if sum(node["Alive"] for node in ray.nodes()) < 3:
+            cluster.add_node(num_cpus=1)
 
     def at_work(name: str, done: float, total: int) -> None:
         step[0] = name
+        replace_nodes()
 
-    threading.Thread(target=replace_nodes, daemon=True).start()
     read = load_recipe(recipe)
     save_recipe(read)
-    run_pipeline(read, _LosesNodes(engine, marks, step), at_work)  # type: ignore[arg-type]
-    over.set()
+    run_pipeline(read, _LosesNodes(engine, marks, step, replace_nodes), at_work)  # type: ignore[arg-type]
     engine.close()
     cluster.shutdown()
 
