@@ -61,9 +61,14 @@ def mask(values: np.ndarray, layout: Layout) -> np.ndarray:
     if unused <= 0:
         return values
     if layout.signed:
-        signed = values.view(values.dtype.str.replace("u", "i"))
-        return np.asarray((signed << unused) >> unused).view(values.dtype)
+        return _with_sign(values, layout.stored).view(values.dtype)
     return np.asarray(values & values.dtype.type((1 << layout.stored) - 1))
+
+
+def _with_sign(codes: np.ndarray, stored: int) -> np.ndarray:
+    """The numbers of ``stored`` bits in ``codes``, whose highest bit is their sign, of the same width."""
+    unused = 8 * codes.dtype.itemsize - stored
+    return np.asarray((codes.view(codes.dtype.str.replace("u", "i")) << unused) >> unused)
 
 
 def _at_bottom(codes: np.ndarray, layout: Layout, overlays: int) -> tuple[np.ndarray, Layout]:
@@ -124,7 +129,7 @@ def _is_signed(codes: np.ndarray, stored: int, *, declared: bool, doubted: bool)
     if int(places.min()) >= max(span >> 4, 1) or int(places.max()) < span - max(span >> 4, 1):
         return declared
     parts, among = plane >> plane.dtype.type(stored - 1), (places > 0) & (places < span - 1)
-    numbers = plane.astype(np.int64) - (parts.astype(np.int64) << stored)
+    numbers = _with_sign(plane, stored)
     if not declared:
         return _has_untold_sign(plane, numbers, parts, among)
     if is_nearer(plane, numbers, parts, among):
@@ -142,14 +147,18 @@ def _has_untold_sign(plane: np.ndarray, numbers: np.ndarray, parts: np.ndarray, 
 
     Raises DropRecord PIXEL_BITS where the sign is nearer by far and the picture does not go on over 0 either.
     """
-    values = min(len(np.unique(plane[parts == k])) for k in (0, 1))
-    signed, unsigned = (seams(each, parts, among) for each in (numbers, plane))
-    if signed.size < _FEW or values < _FEW / 4:
+    signed, unsigned = seams(parts, among, numbers, plane)
+    if signed.size < _FEW:
         return False
-    always = bool((signed < unsigned).mean() > 0.97)
+    always, mostly = bool((signed < unsigned).mean() > 0.97), bool(signed.mean() < 0.75 * unsigned.mean())
+    if not always and not mostly:
+        return False
+    values = min(len(np.unique(plane[parts == k])) for k in (0, 1))
+    if values < _FEW / 4:
+        return False
     if always and is_continuous(numbers, parts, int(numbers.max()) - int(numbers.min()) + 1, among):
         return True
-    if always or (values > 4 * _FEW and signed.mean() < 0.75 * unsigned.mean()):
+    if always or values > 4 * _FEW:
         raise DropRecord(Reason.PIXEL_BITS)
     return False
 

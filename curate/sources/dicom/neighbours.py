@@ -117,10 +117,10 @@ def is_continuous(values: np.ndarray, parts: np.ndarray, span: float, among: np.
     They do where such neighbours are as near as others are, and nearer than a sixteenth of ``span``, the range
     that they could differ by. ``among``: the pixels that are asked.
     """
-    across = seams(values, parts, among)
+    (across,) = seams(parts, among, values)
     if across.size < _FEW:
         return False
-    elsewhere = seams(values, parts, among, inside=True)
+    (elsewhere,) = seams(parts, among, values, inside=True)
     if elsewhere.size < _FEW:
         return False
     return bool(np.median(across) <= min(4 * elsewhere.mean() + 2, span / 16))
@@ -134,7 +134,7 @@ def is_nearer(
     At most ``by`` as far by mean or by median, and by neither farther: of test patterns the median tells, of
     grain the mean.
     """
-    here, there = (seams(each, parts, among) for each in (values, others))
+    here, there = seams(parts, among, values, others)
     if here.size < _FEW:
         return False
     ratios = sorted(
@@ -143,16 +143,18 @@ def is_nearer(
     return ratios[0] < by and ratios[1] < 1
 
 
-def seams(values: np.ndarray, parts: np.ndarray, among: np.ndarray | None, *, inside: bool = False) -> np.ndarray:
-    """Distances of neighbours that lie in different ``parts``, or ``inside`` one."""
-    found = []
+def seams(parts: np.ndarray, among: np.ndarray | None, *values: np.ndarray, inside: bool = False) -> list[np.ndarray]:
+    """Distances of neighbours that lie in different ``parts``, or ``inside`` one, in each of ``values``."""
+    found: list[list[np.ndarray]] = [[] for _ in values]
     for axis in (0, 1):
-        (one, other), (here, there) = _neighbours(values, axis), _neighbours(parts, axis)
+        here, there = _neighbours(parts, axis)
         mask = here == there if inside else here != there
         if among is not None:
             mask &= np.logical_and(*_neighbours(among, axis))
-        found.append(np.abs(other[mask].astype(np.float64) - one[mask].astype(np.float64)))
-    return np.concatenate(found)
+        for distances, plane in zip(found, values, strict=True):
+            one, other = (side[mask].astype(np.float64) for side in _neighbours(plane, axis))
+            distances.append(np.abs(other - one))
+    return [np.concatenate(distances) for distances in found]
 
 
 def _neighbours(plane: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
