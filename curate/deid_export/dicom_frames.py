@@ -18,7 +18,8 @@ from curate.deid_export.streams import KNOWN, clean_stream
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.cells import mask, overlay_bits, settle
-from curate.sources.dicom.codec import cell_dtype, decode_frame, decode_stream, settle_stream
+from curate.sources.dicom.codec import cell_dtype, decode_frame, decode_stream, other_cells, settle_stream
+from curate.sources.dicom.colours import some_frames
 from curate.sources.dicom.file import FLOAT_PIXELS, PIXEL_DATA, DicomFile
 from curate.sources.dicom.layout import Layout, is_swapped
 from curate.sources.dicom.prove import ProvenPixels, frame_stream, prove
@@ -228,7 +229,9 @@ class CodedFrames(Frames):
 
     def stored(self, frame: int) -> np.ndarray:
         cells, stream = decode_stream(self._syntax, self._streams[frame], self._declared)
-        values, settled = settle_stream(cells, stream, self._declared, self._overlays)
+        streams = (self._streams[other] for other in some_frames(len(self._streams), but=frame))
+        others = other_cells(self._syntax, streams, self._declared)
+        values, settled = settle_stream(cells, stream, self._declared, self._overlays, others)
         if values.ndim == 2:
             self._settle(settled)
         elif settled.photometric != self.layout.photometric:  # of all frames, also those that do not show it

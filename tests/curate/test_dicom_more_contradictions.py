@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -297,3 +298,50 @@ def test_echoes_of_three_samples_called_one_are_no_three_frames(tmp_path: Path) 
     with pytest.raises(DropRecord) as dropped:
         load_dicom(tmp_path / "a", 0, RULES)
     assert dropped.value.reason is Reason.PIXEL_LENGTH
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEGLosslessSV1, JPEG2000Lossless, JPEGBaseline8Bit], ids=UID)
+@pytest.mark.parametrize("has_table", [True, False])
+def test_a_fragment_that_is_lost_makes_no_other_picture(tmp_path: Path, syntax: str, has_table: bool) -> None:
+    """Of three frames of three fragments: the frames before it are read, no frame is shown in place of another."""
+    frames = [texture(top=255, seed=seed) for seed in range(3)]
+    lossless = {JPEGLosslessSV1: {"lossless": True}, JPEGBaseline8Bit: {"level": 97}}
+    coder = {JPEGLSLossless: jpegls_encode, JPEG2000Lossless: jpeg2k_encode}.get(syntax, jpeg8_encode)
+    options = lossless.get(syntax, {"codecformat": "j2k", "level": 0} if syntax == JPEG2000Lossless else {})
+    streams = [bytes(coder(frame, **options)) for frame in frames]
+    whole = encapsulate(streams, fragments_per_frame=3, has_bot=has_table)
+    starts = [0]
+    while starts[-1] < len(whole):
+        starts.append(starts[-1] + 8 + int.from_bytes(whole[starts[-1] + 4 : starts[-1] + 8], "little"))
+    for lost in range(1, 10):
+        ds = dataset(frames[0], ExplicitVRLittleEndian)
+        ds.NumberOfFrames, ds.file_meta.TransferSyntaxUID = 3, syntax
+        ds.PixelData = whole[: starts[lost]] + whole[starts[lost + 1] :]
+        ds["PixelData"].is_undefined_length = True
+        (tmp_path / "a").write_bytes(to_bytes(ds))
+        for at, frame in enumerate(frames):
+            found = None
+            with suppress(DropRecord):
+                found = load_dicom(tmp_path / "a", at, RULES).pixels
+            assert found is not None or at >= (lost - 1) // 3
+            assert found is None or np.abs(found.astype(int) - frame).max() <= 25 * (syntax == JPEGBaseline8Bit)
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, RLELossless, ExplicitVRLittleEndian], ids=lambda s: UID(s).name)
+@pytest.mark.parametrize(("holds", "told"), [("RGB", "YBR_FULL"), ("YBR_FULL", "RGB")])
+def test_colours_that_one_frame_shows_are_those_of_all(tmp_path: Path, syntax: str, holds: str, told: str) -> None:
+    vivid = np.dstack([200 + texture(top=50), texture(top=60, seed=1), texture(top=90, seed=2)])
+    frames = [vivid, echo(0.8), vivid[::-1]]
+    stored = frames if holds == "RGB" else [convert_color_space(frame, "RGB", "YBR_FULL") for frame in frames]
+    ds = dataset(np.stack(stored), NumberOfFrames=3, PhotometricInterpretation=told)
+    if syntax in _COLOUR_STREAMS:
+        ds.file_meta.TransferSyntaxUID = syntax
+        ds.PixelData = encapsulate([bytes(_COLOUR_STREAMS[syntax](np.ascontiguousarray(frame))) for frame in stored])
+        ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
+    (tmp_path / "a").write_bytes(to_bytes(ds))
+    outcome = clean_dicom(tmp_path / "a", ReleaseRules(deid=DeidRules("trust")), Pseudonymizer(bytes(32)))
+    assert outcome.data is not None
+    (tmp_path / "b").write_bytes(outcome.data)
+    for name, at in ((name, at) for name in "ab" for at in range(3)):
+        found = load_dicom(tmp_path / name, at, RULES).pixels
+        assert np.abs(found.astype(int) - frames[at]).max() <= (0 if holds == "RGB" else 2)

@@ -7,7 +7,10 @@ syntax, goes to pydicom. `benchmarks/decode.py` measures what that is worth.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import imagecodecs
@@ -20,12 +23,12 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.cells import overlay_bits, read_signs, settle
 from curate.sources.dicom.codestream import SOC_SIZ, Stream, read_stream
-from curate.sources.dicom.colours import proven_colours, to_rgb
+from curate.sources.dicom.colours import proven_colours, some_frames, to_rgb
 from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile
 from curate.sources.dicom.layout import Layout, is_swapped
 from curate.sources.dicom.prove import ProvenPixels, frame_stream
 from curate.sources.images.jp2 import check_hole
-from curate.sources.images.jpeg import decode_whole, looks_whole, with_more
+from curate.sources.images.jpeg import by_libjpeg, decode_whole, looks_whole, with_more
 from curate.sources.third_party import call_third_party
 
 PLUGIN = "imagecodecs"
@@ -49,7 +52,9 @@ def decode_frame(pixels: ProvenPixels, frame: int) -> tuple[np.ndarray, Layout]:
     """
     if pixels.fragments is not None:
         cells, stream = decode_stream(pixels.file.syntax, frame_stream(pixels, frame), pixels.layout)
-        return settle_stream(cells, stream, pixels.layout, overlay_bits(pixels.file.dataset))
+        streams = (frame_stream(pixels, other) for other in some_frames(pixels.layout.frames, but=frame))
+        others = other_cells(pixels.file.syntax, streams, pixels.layout)
+        return settle_stream(cells, stream, pixels.layout, overlay_bits(pixels.file.dataset), others)
     cells = native_frame(pixels.file, pixels.layout, frame)
     if cells.dtype.kind == "f" or pixels.layout.allocated == 1:
         return cells, pixels.layout
@@ -133,7 +138,12 @@ def decode_stream(syntax: uid.UID, data: bytes, layout: Layout) -> tuple[np.ndar
 def _check_whole(syntax: uid.UID, data: bytes, layout: Layout, cells: np.ndarray, plugin: str) -> None:
     """Are all coded data of a JPEG stream there? Decoders, CharLS alone apart, make something up for those that are
     missing; what stands behind those of a whole one is not looked at."""
-    more, _ = _first_that_decodes(syntax, with_more(data), layout, (plugin,))
+    more = None
+    if syntax in _LOSSLESS_JPEG:  # by another decoder: the fast one ends at a code that is none, and says nothing
+        with suppress(DropRecord):
+            more = by_libjpeg(with_more(data)).astype(cells.dtype)
+    if more is None:
+        more, _ = _first_that_decodes(syntax, with_more(data), layout, (plugin,))
     if np.array_equal(more, cells) and looks_whole(data):
         return
     if syntax in _JPEG_LS:
@@ -147,12 +157,21 @@ def _check_whole(syntax: uid.UID, data: bytes, layout: Layout, cells: np.ndarray
         raise DropRecord(Reason.TRUNCATED if reason is Reason.TRUNCATED else Reason.STREAM_SIZE)
 
 
-def settle_stream(cells: np.ndarray, stream: Stream | None, layout: Layout, overlays: int) -> tuple[np.ndarray, Layout]:
+def other_cells(syntax: uid.UID, streams: Iterator[bytes], layout: Layout) -> Iterator[np.ndarray]:
+    """What those of ``streams`` give that can be decoded."""
+    with suppress(DropRecord):
+        for data in streams:
+            yield decode_stream(syntax, data, layout)[0]
+
+
+def settle_stream(
+    cells: np.ndarray, stream: Stream | None, layout: Layout, overlays: int, others: Iterable[np.ndarray] = ()
+) -> tuple[np.ndarray, Layout]:
     """As `cells.settle`, of what `decode_stream` gave; a sign that only the stream has must be seen in the picture.
-    Colours as RGB, and the layout with those that the frame proves."""
+    Colours as RGB, and the layout with those that the frame proves, or else one of the ``others`` of the file."""
     if cells.ndim == 3:
         doubted = stream is not None and stream.transformed
-        layout = proven_colours(cells, layout, doubted=doubted, otherwise=Reason.STREAM_SIZE)
+        layout = proven_colours(chain([cells], others), layout, doubted=doubted, otherwise=Reason.STREAM_SIZE)
         if layout.photometric.startswith("YBR_FULL"):
             return to_rgb(cells, min(layout.stored, 8 * cells.dtype.itemsize)), layout
         if cells.dtype.itemsize == 1:

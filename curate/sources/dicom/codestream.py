@@ -1,8 +1,8 @@
 """Encapsulated pixel data (PS3.5 A.4): what a code stream says of itself, whatever the header says (coding, size,
 samples, precision, sign, colours, end), and which fragments are which frame, by what they hold.
 
-A frame begins where a code stream begins. Offset tables, basic and extended, are not asked: they say the same or they
-are wrong.
+A frame begins where a code stream begins. Offset tables, basic and extended, are not asked for that: they say the same
+or they are wrong. Where fewer frames begin than the header counts, a basic one that counts as many says which are lost.
 
 JPEG: ITU-T T.81 Annex B; JPEG-LS: T.87 Annex C; JPEG 2000 and HTJ2K: T.800 Annex A, T.814; RLE: PS3.5 Annex G.
 """
@@ -19,6 +19,7 @@ from pydicom import uid
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import UNDEFINED, DicomFile
+from curate.sources.third_party import call_third_party
 
 Coding = Literal["dct", "lossless", "ls", "j2k", "ht", "rle"]
 
@@ -173,6 +174,7 @@ def _end_of_tiles(data: bytes, at: int) -> int | None:
 
 
 ITEM, DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
+_MAX_TABLE = 1 << 20  # bytes
 Span = tuple[int, int]  # offset and length in the file
 
 
@@ -198,7 +200,7 @@ def find_fragments(file: DicomFile, frames: int) -> Fragments | None:
 
     Where no fragment is known for the beginning of a stream, ``frames`` fragments are that many frames, and others one.
     """
-    spans, whole = _items(file)
+    spans, offsets, whole = _items(file)
     if spans is None:
         return None
     groups: list[list[Span]] = []
@@ -209,7 +211,39 @@ def find_fragments(file: DicomFile, frames: int) -> Fragments | None:
             groups[-1].append(span)
     if not groups and spans:
         groups = [[span] for span in spans] if len(spans) == frames else [spans]
+    elif whole and len(groups) < frames:
+        groups = groups[: _known(file, groups, offsets, frames) if groups[0][0] == spans[0] else 0]
+    elif len(offsets) == len(groups):
+        for group, (start, end) in zip(groups, pairwise(offsets), strict=False):
+            sizes = [8 + length for _, length in group]
+            if end - start - sum(sizes) in sizes:  # one like its others is missing: it lies behind the file's end
+                group.append((file.size, 1))
     return Fragments(tuple(tuple(group) for group in groups), whole)
+
+
+def _known(file: DicomFile, groups: list[list[Span]], offsets: tuple[int, ...], frames: int) -> int:
+    """Of ``groups``, fewer than the ``frames`` that were written, how many first ones are those that they should be.
+
+    A fragment that belongs to no stream is of a frame whose first was lost; a frame of another length than the table
+    says follows a lost one, or lost some itself.
+    """
+    told = [end - start for start, end in pairwise(offsets)] if len(offsets) == frames else []
+    for i, group in enumerate(groups):
+        whole = sum(8 + length for _, length in group)
+        if i < len(told) and told[i] != whole and (told[i] > whole or not _goes_on(file, group)):
+            return i
+        if _goes_on(file, group):
+            return i + 1
+    return len(groups)
+
+
+def _goes_on(file: DicomFile, group: list[Span]) -> bool:
+    """Does the frame's stream end before its last fragment begins? RLE has one fragment a frame."""
+    if len(group) == 1:
+        return False
+    data = b"".join(file.read(*span) for span in group)
+    stream = call_third_party(Reason.UNDECODABLE, read_stream, data)
+    return stream is None or (stream.end or len(data)) <= len(data) - group[-1][1]
 
 
 def bare_stream(file: DicomFile) -> Fragments | None:
@@ -222,9 +256,9 @@ def bare_stream(file: DicomFile) -> Fragments | None:
     return Fragments((((file.element.offset, length),),), length <= there)
 
 
-def _items(file: DicomFile) -> tuple[list[Span] | None, bool]:
-    """Every fragment, the offset table left out, and whether the sequence came to its end."""
-    at = file.element.offset
+def _items(file: DicomFile) -> tuple[list[Span] | None, tuple[int, ...], bool]:
+    """Every fragment, the basic offset table, and whether the sequence came to its end."""
+    at, offsets = file.element.offset, tuple[int, ...]()
     spans: list[Span] | None = None
     end = file.size if file.element.length == UNDEFINED else file.element.offset + file.element.length
     while True:
@@ -234,9 +268,11 @@ def _items(file: DicomFile) -> tuple[list[Span] | None, bool]:
         (length,) = struct.unpack_from("<L", head, 4)
         if length == UNDEFINED:
             raise DropRecord(Reason.UNDECODABLE)
-        table = spans is None and not starts_frame(file.read(at + 8, min(length, HEAD)))
-        spans = spans or []
-        if length and not table:
-            spans.append((at + 8, length))
+        if spans is None and not starts_frame(file.read(at + 8, min(length, HEAD))):
+            table, spans = file.read(at + 8, min(length, _MAX_TABLE)), []
+            offsets = struct.unpack_from(f"<{len(table) // 4}L", table)
+        else:
+            spans = spans or []
+            spans += [(at + 8, length)] if length else []
         at += 8 + length
-    return spans, head[:4] == DELIMITER or (at == end <= file.size and file.element.length != UNDEFINED)
+    return spans, offsets, head[:4] == DELIMITER or (at == end <= file.size and file.element.length != UNDEFINED)

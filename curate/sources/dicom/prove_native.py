@@ -10,7 +10,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.dicom.colours import proven_colours
+from curate.sources.dicom.colours import proven_colours, some_frames
 from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile
 from curate.sources.dicom.layout import COLOUR, Layout, clamped, is_swapped, with_samples
 from curate.sources.dicom.neighbours import (
@@ -148,11 +148,12 @@ def _check_lines(file: DicomFile, layout: Layout, *, known: bool) -> None:
         raise DropRecord(Reason.PIXEL_LENGTH)
 
 
-def _cells(file: DicomFile, width: int, layout: Layout, frames: int = 1) -> np.ndarray:
-    """The first frames' cells as unsigned numbers of ``width`` bits, as far as they are in the file; of one at most 4
-    MiB."""
+def _cells(file: DicomFile, width: int, layout: Layout, frames: int = 1, frame: int = 0) -> np.ndarray:
+    """The cells of ``frames`` from ``frame`` on as unsigned numbers of ``width`` bits, as far as they are in the file;
+    of one at most 4 MiB."""
     wanted = min(layout.bits_a_frame // 8, 1 << 22) if frames == 1 else layout.bits_a_frame // 8 * frames
-    data = file.read(file.element.offset, min(wanted + wanted % 2, file.element.length))
+    first = layout.bits_a_frame // 8 * frame
+    data = file.read(file.element.offset + first, min(wanted + wanted % 2, file.element.length - first))
     if is_swapped(file, layout):
         data = np.frombuffer(data[: len(data) & ~1], "<u2").byteswap().tobytes()
     data = data[:wanted]
@@ -205,18 +206,19 @@ def _grey(pixels: np.ndarray, layout: Layout) -> float:
 
 
 def _coloured(file: DicomFile, layout: Layout) -> Layout:
-    """The colours as the first frame of bytes shows them; of two luminances to a pair of colours none are doubted."""
+    """The colours as some frame of bytes shows them; of two luminances to a pair of colours none are doubted."""
     if (layout.samples, layout.allocated) != (3, 8) or layout.photometric == "YBR_FULL_422":
         return layout
-    cells, count = _cells(file, 8, layout), layout.rows * layout.columns * 3
+    frames = [0] if is_swapped(file, layout) else some_frames(layout.frames)
+    shown = (pixels for k in frames if (pixels := _pixels(file, layout, k)) is not None)
+    return proven_colours(shown, layout, doubted=False, otherwise=Reason.CONTRADICTORY)
+
+
+def _pixels(file: DicomFile, layout: Layout, frame: int) -> np.ndarray | None:
+    """The frame's bytes, (rows, columns, 3); of a large one the first rows, None where it is in planes."""
+    cells, count = _cells(file, 8, layout, frame=frame), layout.rows * layout.columns * 3
     if cells.size < count:  # the rest of a large one is not asked
         rows = cells.size // (3 * layout.columns)
-        if layout.planar or not rows:
-            return layout
-        pixels = cells[: 3 * rows * layout.columns].reshape(rows, layout.columns, 3)
-    else:
-        shape = (3, layout.rows, layout.columns)
-        pixels = (
-            np.moveaxis(cells[:count].reshape(shape), 0, -1) if layout.planar else cells[:count].reshape(*shape[1:], 3)
-        )
-    return proven_colours(pixels, layout, doubted=False, otherwise=Reason.CONTRADICTORY)
+        return None if layout.planar or not rows else cells[: 3 * rows * layout.columns].reshape(rows, -1, 3)
+    shape = (3, layout.rows, layout.columns)
+    return np.moveaxis(cells[:count].reshape(shape), 0, -1) if layout.planar else cells[:count].reshape(*shape[1:], 3)

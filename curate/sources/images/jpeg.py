@@ -126,7 +126,7 @@ def decode_whole(data: bytes, tables: bytes = b"") -> np.ndarray:
         if parts[-1][0] != EOI:  # CharLS notices too, after many seconds
             raise DropRecord(Reason.TRUNCATED)
         return np.asarray(call_third_party(Reason.UNDECODABLE, imagecodecs.jpegls_decode, data))
-    values = _pixels(data, tables)
+    values = by_libjpeg(data, tables)
     if frame[0] not in (*_BASELINE, _PROGRESSIVE, _LOSSLESS):
         return values
     if not _all_sent(frame, [body for body, _, _ in scans]) or _changes(values, with_more(data), tables):
@@ -178,7 +178,7 @@ def _matters(values: np.ndarray, data: bytes, at: int, tables: bytes) -> bool:
 def _changes(values: np.ndarray, data: bytes, tables: bytes) -> bool:
     """Does ``data`` decode to something else than ``values``, or to nothing?"""
     try:
-        return not np.array_equal(values, _pixels(data, tables))
+        return not np.array_equal(values, by_libjpeg(data, tables))
     except DropRecord:
         return True
 
@@ -203,5 +203,6 @@ def _all_sent(frame: tuple[int, bytes], scans: list[bytes]) -> bool:
     return all(not any(coefficients) for coefficients in left.values())
 
 
-def _pixels(data: bytes, tables: bytes) -> np.ndarray:
+def by_libjpeg(data: bytes, tables: bytes = b"") -> np.ndarray:
+    """The samples of JPEG, lossless too, whatever it lacks; DropRecord UNDECODABLE."""
     return np.asarray(call_third_party(Reason.UNDECODABLE, imagecodecs.jpeg8_decode, data, tables=tables or None))
