@@ -39,6 +39,9 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(rf"\b(?:(?:early|mid|late)[ -]?)?{_SEASON}(?:\sof)?[ ,]{{1,2}}{_YEAR}"),
     _rule(
+        rf"\b(?:q[1-4]|[1-4]q|(?:first|second|third|fourth|1st|2nd|3rd|4th)[ ]quarter(?:\sof)?)[ ,/-]{{0,2}}{_YEAR}\b"
+    ),
+    _rule(
         r"\b(?:christmas|xmas|thanksgiving|easter|halloween|hanukkah|ramadan|passover|diwali|eid|epiphany"
         r"|pentecost|boxing day|labou?r day"
         r"|memorial day|independence day|veterans day|presidents'? day|columbus day|canada day|australia day"

@@ -9,6 +9,7 @@ never. Works on folded text (`curate.deid.text.fold`).
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -75,6 +76,7 @@ _LIES = re.compile(
     r"\b(?:beds?|bd|bay|wards?|room|rm|suite|cubicle|unit|flat|apt|pod|theatre|cot|floor|block|icu|ccu|hdu)\b[^\n]{0,8}\Z",
     re.IGNORECASE,
 )
+_LONGEST = 16  # characters of it
 
 
 def without(text: str, spans: Iterable[Found], cued: Iterable[Found] = ()) -> Iterator[Found]:
@@ -82,13 +84,12 @@ def without(text: str, spans: Iterable[Found], cued: Iterable[Found] = ()) -> It
 
     ``cued``: the spans of `CUED` before they were merged with others: what lies in one of them may go.
     """
-    cued = [*cued]
+    cued, hits = [*cued], [*_CLOSED.finditer(text)]
+    starts, ends = [hit.start() for hit in hits], [hit.end() for hit in hits]
     for span in spans:
         at = span.start
-        for hit in _CLOSED.finditer(text, _line(text, span.start), span.end + _BEYOND):
-            if hit.start() >= span.end:
-                break
-            if hit.end() > span.start and not _may_go(hit, span, cued):
+        for hit in hits[bisect_right(ends, span.start) : bisect_left(starts, span.end)]:
+            if not _may_go(hit, span, cued):
                 yield from _piece(text, span, at, hit.start())
                 at = max(at, hit.end())
         if at == span.start:
@@ -112,15 +113,11 @@ def _may_go(hit: re.Match[str], span: Found, cued: Iterable[Found]) -> bool:
         return span.placeholder.startswith(_DAYS) or span.placeholder in _PLACES
     if span.placeholder not in _PLACES:
         return False
-    return hit[0].istitle() if hit.lastgroup == "severity" else _LIES.search(hit.string, 0, hit.start()) is not None
+    return hit[0].istitle() if hit.lastgroup == "severity" else _lies(hit)
 
 
-def _line(text: str, at: int) -> int:
-    """Where to begin to look: a number may begin before the span."""
-    return max(text.rfind("\n", 0, at) + 1, at - _REACH)
-
-
-_REACH, _BEYOND = 24, 60  # characters: before a span a number may begin, behind it one may end
+def _lies(level: re.Match[str]) -> bool:
+    return _LIES.search(level.string, max(0, level.start() - _LONGEST), level.start()) is not None
 
 
 def _piece(text: str, span: Found, start: int, end: int) -> Iterator[Found]:

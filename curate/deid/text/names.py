@@ -109,6 +109,10 @@ def _names(text: str, index: TextIndex) -> Iterator[Span]:
         if hit[1].lower() not in technical_words() or (hit[2] or "").lower() in _MACHINES:
             yield hit.start(1), hit.end(1), "NAME"
     for hit in _TITLE.find(index):
+        word = _WORD.match(text, hit.end()) if hit[1] in ("MR", "DR") else None
+        plain = "" if word is None else word[0].rstrip(".")
+        if len(plain) > 2 and plain.istitle() and _is_of_report(plain.lower()):
+            continue  # "seen on MR.  Cysts"
         spelled_out = hit[1] not in ("DR", "DRS", "MR", "MS", "dr") or hit[2].startswith(".")
         spelled_out = spelled_out or (
             hit[1] == "DR" and _TO_SOMEONE.search(text[max(0, hit.start() - 8) : hit.start()]) is not None

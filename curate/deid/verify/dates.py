@@ -42,6 +42,7 @@ _MONTH_FIRST = re.compile(
     rf"\b{_MONTH}(?=[\s,./-]){_LINK}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?!\d|[.,]?\d)(?:{_LINK}{_YEAR})?", re.I
 )
 _MONTH_YEAR = re.compile(rf"\b{_MONTH}{_LINK}(?P<y>(?:18|19|20)\d\d)(?!\d)", re.I)
+_MONTH_YEAR_IN_DIGITS = re.compile(r"(?<![\w./,-])(?P<m>0?[1-9]|1[0-2])\s?[./-]\s?(?P<y>(?:19|20)\d\d)(?!\w|[.,/-]\d)")
 _KANJI = re.compile(r"(?:(\d{4}|(?:明治|大正|昭和|平成|令和)\s?(?:\d{1,2}|元))年\s?)?(\d{1,2})月\s?(\d{1,2})日")
 # Clock times: (pattern with groups h and m, or h and half). A full stop or an h in other languages than English.
 _CLOCKS = (
@@ -138,6 +139,8 @@ def date_spans(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     for hit in _MONTH_YEAR.finditer(text):
         if month := _MONTH_OF.get(hit["mon"].lower()):
             yield *hit.span(), (f"{hit['y']}-{month:02}",)
+    for hit in _MONTH_YEAR_IN_DIGITS.finditer(text):
+        yield *hit.span(), (f"{hit['y']}-{int(hit['m']):02}",)
     for hit in _KANJI.finditer(text):
         yield *hit.span(), (f"{hit[1] or ''}年{int(hit[2])}月{int(hit[3])}日",)
     for pattern in _CLOCKS:

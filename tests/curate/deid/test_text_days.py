@@ -40,6 +40,8 @@ def clean(text: str) -> str:
         ("portable film in room four sixteen period", "sixteen"),
         ("Nurse on 6 west is aware.".lower(), "6 west"),
         ("Lives in Tas 7250 with her son.", "7250"),
+        ("Follow-up Q3 2019.", "Q3"),
+        ("Stable since the third quarter of 2018.", "third"),
     ],
 )
 def test_what_is_a_day_an_age_a_time_or_a_place_goes(text, gone):
@@ -67,6 +69,7 @@ def test_what_is_a_day_an_age_a_time_or_a_place_goes(text, gone):
         "Ten to twelve cysts, five to ten mm each.",
         "Station 7 node of 9 mm, flat feet.",
         "Stepped down from ICU after 3 days.",
+        "Lesions are seen on MR.  Cysts do not enhance.",
     ],
 )
 def test_what_looks_like_it_stays(text):

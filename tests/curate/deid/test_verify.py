@@ -220,6 +220,11 @@ def test_offices_kin_and_kinds_of_houses_before_ordinary_words_are_nobody(text):
         assert findings([clean], [], [case(source)]) == ()
 
 
+@pytest.mark.parametrize("text", ["Voraufnahme vom 11.2018 liegt vor.", "Compared with 06/2024, no change."])
+def test_a_month_in_digits_is_seen(text):
+    assert findings([text], [], [text]) == ("date",)
+
+
 @pytest.mark.parametrize("text", ["Hausarzt: Wolf. Kein Erguss links.", "Médecin : Petit. Pas de fracture du poignet."])
 def test_ordinary_words_that_people_are_called_by_are_somebody_there(text):
     for case in (str, str.upper, str.lower):
