@@ -23,7 +23,7 @@ from curate.intact import marker_path
 from curate.places import is_remote
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.scan import Walked
-from curate.step import FINISHED, Step, load_manifest
+from curate.step import FINISHED, Manifest, Step, load_manifest
 from curate.storage import (
     digest,
     local_folder,
@@ -322,6 +322,10 @@ class Pipeline:
     def steps(self) -> list[Step]:
         """All steps of this recipe, in order. Hashes are final; partition counts need the earlier steps done."""
         return [step for name in ORDER for step in self.named(name)]
+
+    def manifests(self) -> list[Manifest]:
+        """Those of the steps that are done, in order."""
+        return [m for step in self.steps() if (m := load_manifest(step.folder(self.run)))]
 
     def named(self, name: str) -> list[Step]:
         """The steps under one name of `ORDER`: none, one, or one a filter."""

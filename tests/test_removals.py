@@ -13,7 +13,7 @@ _OF_OS = {"remove", "replace", "rename", "renames", "truncate"}
 
 # (file, function) -> how many calls, and why what they remove is ours
 WHY = {
-    ("curate/storage.py", "commit_bytes"): (1, "the temporary file it has just made, named by a random number"),
+    ("curate/storage.py", "_committed"): (1, "the temporary file it has just made, named by a random number"),
     ("curate/storage.py", "commit_folder"): (1, "the temporary folder that the caller has just made"),
     ("curate/storage.py", "remove_tree"): (
         2,
@@ -30,6 +30,7 @@ WHY = {
     ),
     ("curate/intact.py", "doubt"): (1, "verified.json of a step, which a run made"),
     ("curate/intact.py", "forget"): (2, "manifest and markers of a step, by their fixed names, below RUN/steps"),
+    ("curate/ingest/index_job.py", "run"): (1, "its own inner tables, in memory"),
     ("curate/ingest/index_parts.py", "run"): (1, "its own inner tables, below RUN/private/index-*"),
     ("curate/step.py", "forget_inner"): (1, "the inner steps it has made, below a step's folder"),
     ("curate/fetch/urls.py", "_leave_reasons"): (1, "its own list of what did not come, when all has come"),

@@ -49,7 +49,7 @@ from curate.sources.reports.report import pack
 from curate.sources.rules import ReportSource
 from curate.sources.scan import read_scan
 from curate.step import read_parts
-from curate.storage import commit_bytes, digest, table_bytes
+from curate.storage import commit_bytes, digest, remove_tree, table_bytes
 from curate.task import Task, Unit
 
 SMALL = 20  # chunks of files (of some 1,000) up to which one process does all
@@ -113,15 +113,18 @@ class _Whole(Unit):
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """FATE rows sorted by key."""
-        work = f"memory://index/{digest(self.job.sealed)}"
+        work = place(f"memory://index/{digest(self.job.sealed)}")
 
         def inner(name: str, task: Task, partitions: int) -> str:
-            folder = place(work) / name
+            folder = work / name
             for i in range(partitions):
                 commit_bytes(part_path(folder, i), table_bytes(task.run(i)))
             return str(folder)
 
-        return self.job.steps(inner, work).run(0)
+        try:
+            return self.job.steps(inner, str(work)).run(0)
+        finally:
+            remove_tree(work, work.parent)
 
     def beside(self, partition: int) -> list[Path]:
         """The sealed parts, the shared words, and the names that no surrogate may have."""

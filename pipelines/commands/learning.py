@@ -87,7 +87,6 @@ def train(
         pipeline, _ = execute(loaded)
     else:
         save_recipe(loaded)
-    from curate.step import load_manifest
     from pipelines.final.train import train_final
     from pipelines.report.summary import write_report
 
@@ -96,8 +95,7 @@ def train(
     with step_bar("train") as progress:
         folder = train_final(loaded.train, source, loaded.out, loaded.engine, filters, progress)
     if pipeline is not None:
-        done = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]
-        write_report(pipeline, done)
+        write_report(pipeline, pipeline.manifests())
     card = json.loads((folder / "model" / "card.json").read_text("utf-8"))
     say([f"{n} left out: {why}" for why, n in card["data"]["skipped"].items()], [])
     model = folder / "model" if to is None else Path(shutil.copytree(folder / "model", to))

@@ -118,10 +118,8 @@ def _finished_funnel(folder: Path) -> list[dict[str, Any]]:
 
 def report(folder: RunFolder) -> None:
     """Draw the report of a finished run again."""
-    from curate.step import load_manifest
-
     pipeline = pipeline_of(folder)
-    manifests = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]
+    manifests = pipeline.manifests()
     if not manifests or manifests[-1].step != "export":
         raise RecipeError(str(folder), "the run is not finished", "run it first: curate run RECIPE")
     from pipelines.report.drawn import funnel

@@ -19,7 +19,7 @@ from curate.engine import Crash, Engine
 from curate.errors import RecipeError, RunError
 from curate.export.rules import SelectRules
 from curate.record import live
-from curate.step import Progress, load_manifest, read_parts
+from curate.step import Progress, read_parts
 from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, table_bytes
 from filters.compare.outcome import ALL, HELD_OUT, VALIDATION
 from filters.compare.page import render, report
@@ -61,7 +61,7 @@ def _compare(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[str
         if isinstance(outcome, Crash):
             raise RunError(f"the training on '{run.selection}', seed {run.seed}, ended its process: {outcome}")
         progress(_STEP, done, len(runs))
-    spent = {m.step: m.seconds for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))}
+    spent = {m.step: m.seconds for m in pipeline.manifests()}
     cost = sum(s for name, s in spent.items() if name.startswith("train-") or name == "score")
     found = report(
         [read_experiment(c) for c in runs],

@@ -304,5 +304,4 @@ def _forget_models(pipeline: Pipeline, models: Collection[str]) -> None:
 
 def _draw_again(pipeline: Pipeline) -> None:
     """The page shows pictures."""
-    manifests = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]
-    write_report(pipeline, manifests)
+    write_report(pipeline, pipeline.manifests())

@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pyarrow as pa
 import pytest
 
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
 from curate.engine import Engine
+from curate.errors import RecipeError
 from curate.export.split import SplitRules, SplitTable
 from curate.ingest.index_job import IndexJob
 from curate.ingest.rules import IndexRules
@@ -99,6 +101,15 @@ def test_spread_and_whole_are_the_same_index(tmp_path: Path, secret: SecretSourc
         name == "frames"
     )
     assert "wobblefish" in whole["words.sealed"]["word"].to_pylist()
+
+
+def test_an_index_that_fails_leaves_nothing_in_memory(tmp_path: Path, secret: SecretSource) -> None:
+    task, _ = archive(tmp_path, secret)
+    (tmp_path / "nobody.csv").write_text("subject,split\nQ1,test\n")
+    splits = SplitRules(table=SplitTable(tmp_path / "nobody.csv", patient="subject"))
+    with pytest.raises(RecipeError, match=r"split\.table"):
+        made(tmp_path / "run", replace(task, rules=replace(task.rules, splits=splits)), InlineEngine())
+    assert not fsspec.filesystem("memory").find("index")
 
 
 def test_a_killed_index_goes_on(tmp_path: Path, secret: SecretSource) -> None:
