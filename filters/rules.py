@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from curate.errors import RecipeError
 
@@ -46,89 +46,134 @@ def check_fields(rules: Any, part: str) -> None:
             _refuse(fix := check_value(hints[name], value)[1], f"{part}.{name}", value, fix)
 
 
+class Rules:
+    """The string below a field describes it: docs/recipe.md and the JSON Schema are made of those."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True)
+
+
 @dataclass(frozen=True)
-class ModelRules:
+class ModelRules(Rules):
     """The model to train: architecture, initial weights and tokenizer."""
 
-    # of filters/towers/configs, any of open_clip's, a path to an open_clip model config, "hf-hub:org/name",
-    # "ViT-B-32:laion2b_s34b_b79k", "lit" (frozen towers), or "auto": as in the checkpoint's folder
     arch: str = "radsift-tiny"
-    # a local .safetensors or .pt file, a filter folder, or a folder in open_clip's or (SigLIP) transformers' layout;
-    # None: random weights, or those of a hub name
+    """Of filters/towers/configs, any of open_clip's, a path to an open_clip model config, "hf-hub:org/name",
+    "ViT-B-32:laion2b_s34b_b79k", "lit" (frozen towers), or "auto": as in the checkpoint's folder."""
     checkpoint: str | None = None
-    tokenizer: Literal["open_clip", "wordpiece"] = "wordpiece"  # the architecture's own, or one trained on the texts
+    """A local .safetensors or .pt file, a filter's folder, or a folder in open_clip's or (SigLIP) transformers' layout;
+    null: random weights, or those of a hub name."""
+    tokenizer: Literal["open_clip", "wordpiece"] = "wordpiece"
+    """The architecture's own, or one trained on the texts."""
 
 
 @dataclass(frozen=True)
-class CommonRules:
-    """Options of every training of two towers. ``warmup``, ``patch_dropout``, ``distill_after`` and ``filter_ratio``
-    are shares."""
+class CommonRules(Rules):
+    """Options of every training of two towers."""
 
     model: ModelRules = field(default_factory=ModelRules)
+    """What is trained."""
     objective: ObjectiveName = "clip"
+    """What is learned: docs/training.md has a table."""
     epochs: Count = 20
+    """Passes over the pairs."""
     batch: Batch = 32
+    """Pairs of a step."""
     lr: Positive = 1e-3
+    """The highest rate; it rises to it and falls by a cosine."""
     weight_decay: Weight = 0.1
+    """Of weights, not of biases and norms."""
     warmup: Share = 0.1
+    """Share of the training in which the rate rises."""
     seed: Seed = 0
-    threads: Threads = 2  # torch threads of each process, on which CPU sums depend
+    """Of all that is drawn."""
+    threads: Threads = 2
+    """torch threads of each process, on which CPU sums depend."""
     vocab: Vocabulary = 4096
+    """Words and parts of words of a trained tokenizer."""
     augment: bool = True
+    """Pictures are zoomed and shifted a little and changed in brightness; never flipped alone: reports state sides."""
     optimizer: Literal["adamw", "lamb"] = "adamw"
-    # of the rate with each block below the head, in both towers (EVA-CLIP, 2303.15389)
+    """LAMB for large batches (EVA-CLIP, 2303.15389)."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    patch_dropout: PartialShare = 0.0  # of a ViT's patches, in training (FLIP, 2212.00794; EVA-CLIP)
-    ema: PartialShare = 0.0  # decay of averaged weights, which replace the last ones at the end; 0: no averaging
-    caption: Weight = 0.0  # weight of predicting the text from the image (CoCa, 2205.01917; SigLIP 2, 2502.14786)
-    distill: Weight = 0.0  # weight of self-distillation: local crops against an averaged teacher on the whole image
-    distill_after: Share = 0.8  # share of the training before self-distillation begins (SigLIP 2, section 2.3)
-    # weight of predicting the teacher's tokens of masked patches, from then on too (SigLIP 2, TIPS)
+    """Of the rate with each block below the head, in both towers (EVA-CLIP)."""
+    patch_dropout: PartialShare = 0.0
+    """Share of a ViT's patches that are left out in training (FLIP, 2212.00794; EVA-CLIP)."""
+    ema: PartialShare = 0.0
+    """Decay of averaged weights, which replace the last ones at the end; 0: no averaging."""
+    caption: Weight = 0.0
+    """Weight of predicting the text from the image (CoCa, 2205.01917; SigLIP 2, 2502.14786)."""
+    distill: Weight = 0.0
+    """Weight of self-distillation: local crops against an averaged teacher on the whole image."""
+    distill_after: Share = 0.8
+    """Share of the training before self-distillation begins (SigLIP 2, section 2.3)."""
     masked: Weight = 0.0
-    # a filter's or model's folder: batches are selected from larger ones, hard for the learner and easy for the
-    # reference
-    reference: str | None = None  # (JEST, 2406.17711; ACID, 2411.18674)
-    filter_ratio: PartialShare = 0.5  # share of the drawn pairs that is left out
-    chunks: AtLeastOne = 4  # number of chunks in which a batch is selected
+    """Weight of predicting the teacher's tokens of masked patches, from then on too (SigLIP 2, TIPS)."""
+    reference: str | None = None
+    """A filter's or model's folder: batches are chosen from larger ones, hard for the learner and easy for the
+    reference (JEST, 2406.17711; ACID, 2411.18674)."""
+    filter_ratio: PartialShare = 0.5
+    """With a reference: the share of the drawn pairs that is left out."""
+    chunks: AtLeastOne = 4
+    """With a reference: in how many chunks a batch is chosen."""
 
 
 @dataclass(frozen=True)
 class FilterTrainingRules(CommonRules):
-    """Options of a filter's training on the clean set, in memory. ``holdout`` and ``mirror`` are shares."""
+    """Options of a filter's training on the clean set, in memory."""
 
-    objective: Literal["clip", "siglip"] = "clip"  # softmax over the batch, or a sigmoid a pair (SigLIP, 2303.15343)
+    objective: Literal["clip", "siglip"] = "clip"
+    """Softmax over the batch, or a sigmoid a pair (SigLIP, 2303.15343)."""
     holdout: float = 0.1
+    """Share of the clean set, whole patients, that is measured on."""
     device: str = "auto"
-    negatives: Count = 0  # edited texts as hard negatives for each pair and step (NegCLIP, 2210.01936)
-    negative_kinds: tuple[str, ...] = ("side", "negation", "severity", "level")  # of filters.findings.EDITS
-    mirror: Share = 0.0  # share of images that are flipped, with the sides in their texts exchanged
-    bf16: bool = True  # autocast on a GPU
-    finetune: Count = 0  # epochs on a second, cleaner set (DFN, 2309.17425, section 4)
+    """auto, cpu or cuda."""
+    negatives: Count = 0
+    """Edited texts as hard negatives for each pair and step (NegCLIP, 2210.01936)."""
+    negative_kinds: tuple[str, ...] = ("side", "negation", "severity", "level")
+    """What is edited in them: kinds of `filters.findings.EDITS`."""
+    mirror: Share = 0.0
+    """Share of images that are flipped, with the sides in their texts exchanged."""
+    bf16: bool = True
+    """Autocast on a GPU."""
+    finetune: Count = 0
+    """Epochs on a second, cleaner set (DFN, 2309.17425, section 4)."""
     finetune_lr: float = 1e-4
+    """The rate of those."""
 
 
 @dataclass(frozen=True)
 class TrainingRules(CommonRules):
-    """Options of the final model's training on shards. ``unpaired`` is a share; ``batch`` is of all processes together.
-
-    The training has ``samples`` pairs if given (rounded up to whole steps), else ``epochs`` passes.
-    """
+    """Options of the final model's training on shards. It has ``samples`` pairs if given (rounded up to whole steps),
+    else ``epochs`` passes."""
 
     epochs: AtLeastOne = 20
+    """Passes over the shards, where samples is not given."""
     batch: Batch = 64
+    """Pairs of a step, of all processes together."""
     samples: AtLeastOne | None = None
-    accumulate: AtLeastOne = 1  # micro-batches a step: the same gradient in less memory
+    """Pairs seen in all."""
+    accumulate: AtLeastOne = 1
+    """Micro-batches a step: the same gradient in less memory."""
     threads: Threads = 1
-    precision: Literal["auto", "float32", "bf16"] = "auto"  # auto: bf16 on a GPU
+    """torch threads of each process, on which CPU sums depend."""
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    """auto: bf16 on a GPU."""
     grad_checkpointing: bool = False
+    """Activations are computed again in place of being kept: less memory, more time."""
     compile: bool = False
-    # the record's texts, one drawn each epoch: "caption" is the whole text, a section's name that section
+    """By torch, where there is a GPU."""
     texts: Annotated[tuple[str, ...], Field(min_length=1)] = ("caption",)
-    one_a_study: bool = False  # of a study with several images, one is drawn an epoch
-    caption: Weight = 1.0  # weight of captioning (coca, siglip2)
-    distill: Weight = 1.0  # weight of the teacher (distill), of self-distillation (siglip2)
-    teacher: str | None = None  # a model's folder (distill)
-    unpaired: Share = 0.0  # share of rows whose text is another record's (medclip)
+    """The record's texts, one drawn each epoch: "caption" is the whole text, a section's name that section."""
+    one_a_study: bool = False
+    """Of a study with several images, one is drawn an epoch."""
+    caption: Weight = 1.0
+    """Weight of captioning (coca, siglip2)."""
+    distill: Weight = 1.0
+    """Weight of the teacher (distill), of self-distillation (siglip2)."""
+    teacher: str | None = None
+    """A model's folder (distill)."""
+    unpaired: Share = 0.0
+    """Share of rows whose text is another record's (medclip)."""
 
     @property
     def drawn(self) -> int:

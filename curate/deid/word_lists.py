@@ -1,4 +1,5 @@
-"""Word lists as the package carries them: of each line only what the line before it does not begin with, then bz2.
+"""Word lists as the package carries them: of each line how many letters of the line before it go and what comes in
+their place, then bz2.
 
 Half of what gzip makes of a sorted list; the order is kept, so that a list by frequency may be packed too.
 """
@@ -11,7 +12,6 @@ from functools import cache
 from importlib.resources import files
 from os.path import commonprefix
 
-_LONGEST = 64  # characters taken over from the line before
 _ZERO = ord("0")  # stands for none
 
 
@@ -44,7 +44,7 @@ def unpack(packed: bytes) -> list[str]:
     lines = []
     last = ""
     for line in bz2.decompress(packed).decode("utf-8").split("\n"):
-        last = last[: ord(line[0]) - _ZERO] + line[1:]
+        last = last[: len(last) - (ord(line[0]) - _ZERO)] + line[1:]
         lines.append(last)
     return lines
 
@@ -53,7 +53,7 @@ def pack(lines: Iterable[str]) -> bytes:
     """``lines``, which hold no line break, as a file's bytes."""
     last, coded = "", []
     for line in lines:
-        shared = min(len(commonprefix((last, line))), _LONGEST)  # noqa: RUF071  of strings is meant
-        coded.append(chr(_ZERO + shared) + line[shared:])
+        shared = len(commonprefix((last, line)))  # noqa: RUF071  of strings is meant
+        coded.append(chr(_ZERO + len(last) - shared) + line[shared:])
         last = line
     return bz2.compress("\n".join(coded).encode("utf-8"), 9)

@@ -64,7 +64,8 @@ def _print_story(rows: list[tuple[str, dict[str, Any]]], reasons: Why | None) ->
             out.print(f"    why: {REASONS[Reason(dropped)]}", markup=False, soft_wrap=True)
         for field, value in row.items():
             if field not in ("key", "drop_step", "drop_reason"):
-                out.print(f"    {field}: {value}", markup=False, soft_wrap=True)
+                shown = value + 0.0 if isinstance(value, float) else value  # a score of -0.0 is none below
+                out.print(f"    {field}: {shown}", markup=False, soft_wrap=True)
     if reasons is not None:
         out.print("[bold]score[/bold]")
         for line in reasons.lines():

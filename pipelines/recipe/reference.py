@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from filters.registry import METHODS, registered
 from filters.rules import TrainingRules
 from pipelines.recipe.recipe import Recipe
@@ -26,9 +28,16 @@ checks (`# yaml-language-server: $schema=recipe.schema.json` as a recipe's first
 
 
 def schema() -> dict[str, Any]:
-    """The recipe's JSON Schema (2020-12)."""
-    properties: dict[str, Any] = Recipe.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **properties}
+    """The recipe's JSON Schema (2020-12), with the fields of each filter's method and of the final model's training."""
+    whole: dict[str, Any] = Recipe.model_json_schema()
+    parts, own = whole["$defs"], whole["$defs"]["Filter"]["properties"]
+    parts["Train"]["properties"] |= flat_fields(TrainingRules)
+    for name in METHODS:
+        parts[name] = {"properties": own | flat_fields(registered(name).rules), "additionalProperties": False}
+    of_method = [({"properties": {"method": {"const": name}}, "required": ["method"]}, name) for name in METHODS]
+    parts["Filter"]["allOf"] = [{"if": named, "then": {"$ref": f"#/$defs/{name}"}} for named, name in of_method]
+    parts["Train"]["additionalProperties"] = False
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
 
 
 def undocumented() -> list[str]:
@@ -42,7 +51,7 @@ def undocumented() -> list[str]:
 
 def reference() -> str:
     """docs/recipe.md."""
-    whole = schema()
+    whole = Recipe.model_json_schema()
     lines = [_HEAD, "## The recipe", "", *_table(whole, whole["$defs"], "")]
     for name, value in whole["properties"].items():
         lines += _section(name, value, whole["$defs"])
@@ -51,19 +60,40 @@ def reference() -> str:
         "",
         "Of `filters.NAME`, beside `method` and `folder`; docs/filters.md says what they do.",
     ]
-    for method in METHODS:
-        preset = {k: v for k, v in registered(method).preset.items() if k != "method"}
-        meaning = f" (means {', '.join(f'{k}: {_shown(v)}' for k, v in preset.items())})" if preset else ""
-        lines += ["", f"### `{method}`{meaning}", "", *_fields(registered(method).rules)]
-    lines += ["", "## The fields of `train`", "", "docs/training.md says what they do.", "", *_fields(TrainingRules)]
+    for rules in dict.fromkeys(each.rules for each in METHODS.values()):
+        names = [name for name, each in METHODS.items() if each.rules is rules]
+        lines += ["", f"### {', '.join(f'`{name}`' for name in names)}", "", _plain(rules.__doc__), ""]
+        for name in names:
+            preset = {k: v for k, v in registered(name).preset.items() if k != "method"}
+            lines += [f"- `{name}` means {', '.join(f'{k}: {_shown(v)}' for k, v in preset.items())}"] if preset else []
+        lines += [""] if lines[-1] else []
+        lines += _table({"properties": flat_fields(rules)}, {}, "")
+    lines += ["", "## The fields of `train`", "", "docs/training.md says more.", ""]
+    lines += _table({"properties": flat_fields(TrainingRules)}, {}, "train")
     return "\n".join(lines) + "\n"
+
+
+def flat_fields(rules: type) -> dict[str, dict[str, Any]]:
+    """The JSON Schema of each field of a dataclass of rules, those of nested ones among them, as a recipe names them. A
+    field that a subclass says anew without a description has that of its parent."""
+    found: dict[str, dict[str, Any]] = {}
+    for each in (c for c in reversed(rules.__mro__) if dataclasses.is_dataclass(c)):
+        own = TypeAdapter(each).json_schema()
+        for name, value in own["properties"].items():
+            inner = own["$defs"][value.pop("$ref").rpartition("/")[2]] if "$ref" in value else {}
+            found[name] = {k: v for k, v in found.get(name, {}).items() if k == "description"} | inner | value
+    for part in dataclasses.fields(rules):
+        opened: Any = part.default_factory
+        if isinstance(opened, type):
+            found = {k: v for k, v in found.items() if k != part.name} | flat_fields(opened)
+    return {name: value for name, value in found.items() if name != "method"}
 
 
 def _section(path: str, value: dict[str, Any], defs: dict[str, Any]) -> Iterator[str]:
     """A heading and a table for each part below ``path``."""
     for name, at in _parts(value, path):
         part = defs[name]
-        yield from ["", f"## `{at}`", "", " ".join(part.get("description", "").split()).replace("``", "`"), ""]
+        yield from ["", f"## `{at}`", "", _plain(part.get("description")), ""]
         yield from _table(part, defs, at)
         for field, inner in part.get("properties", {}).items():
             yield from _section(f"{at}.{field}", inner, defs)
@@ -115,42 +145,26 @@ def _type(value: dict[str, Any]) -> str:
     if kind == "object":
         more = value.get("additionalProperties")
         return f"name: {_type(more)}" if isinstance(more, dict) else "fields"
+    if value.get("exclusiveMaximum", 0) > 1e15:
+        value = {k: v for k, v in value.items() if k != "exclusiveMaximum"}  # what a machine's word holds
     low, high = value.get("minimum", value.get("exclusiveMinimum")), value.get("maximum", value.get("exclusiveMaximum"))
-    bounds = " to ".join(f"{b:g}" for b in (low, high) if b is not None)
+    bounds = " to ".join(f"{b:,.9g}" for b in (low, high) if b is not None)
     if low is not None and high is None:
         bounds = f"at least {low:g}" if "minimum" in value else f"above {low:g}"
     words = {"string": "path" if value.get("format") == "path" else "text", "integer": "whole number", "null": "null"}
     return " ".join(filter(None, [words.get(kind, kind), bounds]))
 
 
-def _fields(rules: type) -> Iterator[str]:
-    """A dataclass's or model's fields with their defaults, after what its docstring says."""
-    yield " ".join((rules.__doc__ or "").split()).replace("``", "`")
-    yield ""
-    yield "| field | left out |"
-    yield "|---|---|"
-    for name, default in _defaults(rules):
-        yield f"| `{name}` | `{_shown(default)}` |"
-
-
-def _defaults(rules: type) -> Iterator[tuple[str, Any]]:
-    """(name, default); the fields of a part of its own are the method's, too."""
-    usual: Any = rules()
-    names = [f.name for f in dataclasses.fields(usual)] if dataclasses.is_dataclass(usual) else list(rules.model_fields)  # type: ignore[attr-defined]
-    for name in names:
-        value = getattr(usual, name)
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            yield from _defaults(type(value))
-        elif name != "method":
-            yield name, value
-
-
 def _shown(value: Any) -> str:
     return json.dumps(value, default=str)
 
 
+def _plain(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("``", "`")
+
+
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return _plain(text).replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -41,13 +41,14 @@ class Why:
     fault: tuple[str, float] | None
 
     def lines(self) -> list[str]:
-        """The same in found."""
-        found = [f"score {self.score:.4g}: higher than {self.above:.1%} of the {self.others:,} train records scored"]
+        """The same in words."""
+        higher = f"higher than {self.above:.1%} of the {self.others:,} train records scored"
+        found = [f"score {self.score + 0.0:.4g}: {higher}"]
         if not self.is_cut:
             found.append(f"not cut: {self.split} keeps every record, whatever its score (else select.filter_eval)")
         elif self.cut is not None:
             far = "at or above" if self.score >= self.cut else "below"
-            found.append(f"{far} the cut, {self.cut:.4g}")
+            found.append(f"{far} the cut, {self.cut + 0.0:.4g}")
         if self.fault is not None:
             name, probability = self.fault
             found.append(f"likeliest fault: {name} ({FAULTS.get(name, name)}), probability {probability:.2f}")

@@ -45,3 +45,17 @@ def test_the_schema_takes_the_recipes_that_ship(recipe: Path) -> None:
     jsonschema.Draft202012Validator(schema()).validate(raw)
     with pytest.raises(jsonschema.ValidationError, match="keeep"):
         jsonschema.Draft202012Validator(schema()).validate({**raw, "keeep": 1})
+
+
+def test_a_filters_and_a_trainings_fields_are_in_the_schema() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    checked = jsonschema.Draft202012Validator(schema())
+
+    def wrong(filters: object, train: object = None) -> str:
+        raw = {"name": "a", "out": "o", "secret": "s", "filters": filters, "train": train or {}}
+        return "; ".join(error.message for error in checked.iter_errors(raw) if error.path)
+
+    assert not wrong({"a": {"method": "dfn", "batch": 8, "arch": "lit"}, "b": {"method": "blip", "shape": {"side": 9}}})
+    for field, value, told in (("epoch", 3, "epoch"), ("epochs", -1, "-1"), ("hidden", 3, "hidden")):
+        assert told in wrong({"a": {"method": "dfn", field: value}})
+    assert "sampels" in wrong({}, {"sampels": 3}) and not wrong({}, {"samples": 3})
