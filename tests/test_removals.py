@@ -31,7 +31,7 @@ WHY = {
     ("curate/intact.py", "doubt"): (1, "verified.json of a step, which a run made"),
     ("curate/intact.py", "forget"): (2, "manifest and markers of a step, by their fixed names, below RUN/steps"),
     ("curate/ingest/index_job.py", "run"): (1, "its own inner tables, in memory"),
-    ("curate/ingest/index_parts.py", "run"): (1, "its own inner tables, below RUN/private/index-*"),
+    ("curate/ingest/index_parts.py", "make"): (1, "its own inner tables, below RUN/private/index-*"),
     ("curate/step.py", "forget_inner"): (1, "the inner steps it has made, below a step's folder"),
     ("curate/fetch/urls.py", "_leave_reasons"): (1, "its own list of what did not come, when all has come"),
     ("curate/export/webdataset.py", "reset_shards"): (

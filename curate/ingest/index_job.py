@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice, pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +150,7 @@ class Linked(_OfFiles):
 
     reports: Sequence[ReportSource]
 
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+    def make(self, partition: int) -> pa.Table:
         """``rows``: how many files."""
         files = self.files(partition)
         self.write(links_of_files(files, self.rules), "links", partition)
@@ -159,10 +159,6 @@ class Linked(_OfFiles):
         counted = [{"source": i, "file": hash_of(path), "picture": picture} for i, path, picture in below]
         self.write(pa.Table.from_pylist(counted, _COUNTED), "counted", partition)
         return pa.table({"rows": [files.num_rows]})
-
-    def beside(self, partition: int) -> list[Path]:
-        """All three."""
-        return [self.path(name, partition) for name in ("links", "ids", "counted")]
 
 
 class _Counted:
@@ -190,7 +186,7 @@ class Reports(SealedUnit):
     batch: int
     linked: int  # tasks that left what they counted
 
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+    def make(self, partition: int) -> pa.Table:
         """``source`` and ``rows`` of each batch."""
         counted = [self.read("counted", i) for i in range(self.linked)]
         mine = _Counted(pa.concat_tables([t.filter(pc.equal(t["source"], partition)) for t in counted]))
@@ -211,11 +207,6 @@ class Reports(SealedUnit):
         self.write(survey.table(), "ids-of-reports", partition)
         return counts
 
-    def beside(self, partition: int) -> list[Path]:
-        """The batches with their hashes, and the ids."""
-        batches = (place(self.work).glob(f"{name}-{partition:06d}-*") for name in ("reports", "told"))
-        return [*sorted(chain.from_iterable(batches)), self.path("ids-of-reports", partition)]
-
 
 def _batch(sources: Sequence[int], number: int) -> tuple[int, int]:
     """(source, which of its batches) of a batch counted over all sources."""
@@ -232,7 +223,7 @@ class Buckets(SealedUnit):
     all_sources: int
     size: int
 
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+    def make(self, partition: int) -> pa.Table:
         """``rows`` of each ``bucket`` that come from each ``batch`` of files or reports."""
         starts = np.cumsum([0, *self.counts])
         of_files, of_reports = range(self.files), range(self.files, len(self.counts))
@@ -260,10 +251,6 @@ class Buckets(SealedUnit):
             tables.append(with_column(table, "row", pc.add(table["row"], int(start))))
         return pa.concat_tables(tables)
 
-    def beside(self, partition: int) -> list[Path]:
-        """Which bucket each row is in, and the ids."""
-        return [*(self.path("bucket", i) for i in range(len(self.counts))), self.path("known", 0)]
-
 
 @dataclass(frozen=True)
 class Sorted(_OfFiles):
@@ -271,7 +258,7 @@ class Sorted(_OfFiles):
 
     sources: Sequence[int]  # of each batch of reports
 
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+    def make(self, partition: int) -> pa.Table:
         """``rows``: how many."""
         table, decided = self._table(partition), self.read("bucket", partition)
         bucket = decided["bucket"].to_numpy()
@@ -285,9 +272,3 @@ class Sorted(_OfFiles):
         if partition < len(self.chunks):
             return self.files(partition)
         return self.read("reports", *_batch(self.sources, partition - len(self.chunks)))
-
-    def beside(self, partition: int) -> list[Path]:
-        """The pieces."""
-        return [
-            self.path("piece", i, partition) for i in pc.unique(self.read("bucket", partition)["bucket"]).to_pylist()
-        ]

@@ -3,7 +3,7 @@ together say, and the sealed parts."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.deid.replace.surrogates import taken_names
-from curate.deid.vault import read_sealed, write_sealed
+from curate.deid.vault import read_sealed
 from curate.deid.words.shared import WordCount
 from curate.export.remove import withdrawn_fates, without_records
 from curate.ingest.files import with_column
@@ -50,7 +50,7 @@ class Rows(SealedUnit):
     files: int  # tasks of files, before batches of reports
     ranges: int
 
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+    def make(self, partition: int) -> pa.Table:
         """``rows``: how many."""
         pseudo, known = self.secret.pseudonymizer(), self.ids("known", 1).known()
         mine = read_parts(place(self.pieces)).filter(pc.field("bucket") == partition)["batch"].to_pylist()
@@ -70,11 +70,6 @@ class Rows(SealedUnit):
         self.write(pa.table(counts), "splits", partition)
         return pa.table({"rows": [table.num_rows]})
 
-    def beside(self, partition: int) -> list[Path]:
-        """The pieces, and what was compared."""
-        whole = [self.path(name, partition) for name in ("narrow", "images", "asked", "counts", "splits")]
-        return [*(self.path("rows", i, partition) for i in range(self.ranges)), *whole]
-
 
 def _ranges(keys: Sequence[str], ranges: int) -> npt.NDArray[np.int64]:
     """int64[n], rising with the keys: keys are HMACs, evenly spread."""
@@ -90,7 +85,7 @@ class Settled(SealedUnit):
     buckets: int
     ranges: int
 
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+    def make(self, partition: int) -> pa.Table:
         """FATE rows sorted by key."""
         pseudo = self.secret.pseudonymizer()
         self._tell_pairing()
@@ -121,11 +116,7 @@ class Settled(SealedUnit):
             )
             reports = (r for table in packed for r in PackedReports.of_table(table))
             pairing = pairing_of(counts, images, report_keys, self.rules, reports)
-        write_sealed(place(self.sealed) / PAIRING, pairing.table(), self.secret.pseudonymizer())
-
-    def beside(self, partition: int) -> list[Path]:
-        """What is said of each range's rows, and how the pairing went."""
-        return [*(self.path("settled", i) for i in range(self.ranges)), place(self.sealed) / PAIRING]
+        self.keep(pairing.table(), PAIRING)
 
 
 def numbered(table: pa.Table) -> pa.Table:
@@ -142,16 +133,15 @@ class Parts(SealedUnit):
     buckets: int
     ranges: int
 
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+    def make(self, partition: int) -> pa.Table:
         """``part``: which they are."""
-        pseudo, mine = self.secret.pseudonymizer(), self._numbers(partition)
-        count, names = WordCount(self.k_patients), set[str]()
+        mine, count, names = self._numbers(partition), WordCount(self.k_patients), set[str]()
         if mine:
             table = self._alive(partition, mine[0] * self.size, (mine[-1] + 1) * self.size)
             for i, number in enumerate(mine):
                 part = table.slice(i * self.size, self.size)
                 part = without_records(part.drop(["gone"]), part.filter(part["gone"])["key"].to_pylist())
-                write_sealed(sealed_part(place(self.sealed), number), part, pseudo)
+                self.keep(part, sealed_part(place(self.sealed), number).name)
                 texts, values = texts_and_values(part)
                 count.add(texts, values)
                 names |= taken_names(values)
@@ -187,11 +177,6 @@ class Parts(SealedUnit):
             table = with_column(table, name, decided[name])
         return table.append_column("gone", decided["gone"])
 
-    def beside(self, partition: int) -> list[Path]:
-        """The parts, and the words."""
-        parts = [sealed_part(place(self.sealed), number) for number in self._numbers(partition)]
-        return [*parts, *(self.path(name, partition) for name in ("words", "called", "names"))]
-
 
 @dataclass(frozen=True)
 class Last(SealedUnit):
@@ -201,9 +186,9 @@ class Last(SealedUnit):
     ranges: int
     fates: str
 
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+    def make(self, partition: int) -> pa.Table:
         """FATE rows sorted by key."""
-        pseudo, count, names = self.secret.pseudonymizer(), WordCount(self.k_patients), set[str]()
+        count, names = WordCount(self.k_patients), set[str]()
         for i in range(self.ranges):
             words = self.read("words", i)
             for word, who in zip(words["word"].to_pylist(), words["patients"].to_pylist(), strict=True):
@@ -211,7 +196,7 @@ class Last(SealedUnit):
             count.called.update(self.read("called", i)["word"].to_pylist())
             names.update(self.read("names", i)["word"].to_pylist())
         for name, listed in ((WORDS, count.shared()), (NAMES, names)):
-            write_sealed(place(self.sealed) / name, pa.table({"word": pa.array(sorted(listed), pa.string())}), pseudo)
+            self.keep(pa.table({"word": pa.array(sorted(listed), pa.string())}), name)
         fates = conform(read_parts(place(self.fates)), FATE)
         remove_tree(place(self.work), place(self.work).parent)
         return fates

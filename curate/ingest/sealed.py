@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -72,6 +72,23 @@ class SealedUnit(Unit):
     work: str
     secret: SecretSource
 
+    @cached_property
+    def _written(self) -> list[Path]:
+        return []
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        """As `make`."""
+        self._written.clear()
+        return self.make(partition)
+
+    def make(self, partition: int) -> pa.Table:
+        """The partition's rows; what names patients goes into `write` and `keep`."""
+        raise NotImplementedError
+
+    def beside(self, partition: int) -> list[Path]:
+        """The sealed tables that `run` has written."""
+        return list(self._written)
+
     def path(self, name: str, *numbers: int) -> Path:
         """Where a table of ``work`` lies."""
         return place(self.work) / f"{'-'.join([name, *(f'{n:06d}' for n in numbers)])}.sealed"
@@ -80,7 +97,15 @@ class SealedUnit(Unit):
         return read_sealed(self.path(name, *numbers), self.secret.pseudonymizer())
 
     def write(self, table: pa.Table, name: str, *numbers: int) -> None:
-        write_sealed(self.path(name, *numbers), table, self.secret.pseudonymizer())
+        self._seal(table, self.path(name, *numbers))
+
+    def keep(self, table: pa.Table, name: str) -> None:
+        """A table of the index itself."""
+        self._seal(table, place(self.sealed) / name)
+
+    def _seal(self, table: pa.Table, path: Path) -> None:
+        write_sealed(path, table, self.secret.pseudonymizer())
+        self._written.append(path)
 
     def ids(self, name: str, count: int) -> IdSurvey:
         """The ids of so many parts."""
