@@ -17,7 +17,7 @@ from typing import Any
 
 from curate.dedup.against import release_of
 from curate.export.rules import SelectRules
-from curate.export.webdataset import count_shards
+from curate.export.webdataset import VERSION, count_shards
 from curate.ingest.sealed import read_pairing
 from curate.intact import marker_path
 from curate.places import is_remote
@@ -244,8 +244,13 @@ class Pipeline:
         if finished is None or not self.recipe.export.append or self.shards != self.run / "shards":
             return None
         before: str | None = finished.get("continued")
-        last: str | None = next((name for name in finished["steps"] if name.startswith("plan-")), None)
+        last = self._last("plan")
         return before if self._plan_after(before).folder(self.run).name == last else last
+
+    def _last(self, step: str) -> str | None:
+        """The name of a step's folder of the last finished run."""
+        finished = read_marker(self.run / FINISHED) or {"steps": []}
+        return next((name for name in finished["steps"] if name.startswith(f"{step}-")), None)
 
     @cached_property
     def export(self) -> Step:
@@ -253,9 +258,10 @@ class Pipeline:
         folder, ingest = self.plan.folder(self.run), str(self.ingest.folder(self.run))
         shards = count_shards(folder) if load_manifest(folder) else 0
         places = ingest, str(folder), str(self.shards), self.texts
-        task = defer("curate.export.webdataset:ExportTask", *places, self.kept)
+        earlier = str(self.run / "steps" / last) if self.continued and (last := self._last("export")) else None
+        task = defer("curate.export.webdataset:ExportTask", *places, self.kept, earlier)
         inputs = [self.ingest.hash, self.plan.hash]  # that of select, which it covers, covers the texts
-        return Step("export", task, shards, {"kept": self.kept}, inputs, version=5)
+        return Step("export", task, shards, {"kept": self.kept}, inputs, version=VERSION)
 
     @property
     def pairing(self) -> Pairing:

@@ -31,7 +31,9 @@ from curate.storage import (
 )
 
 FEW, SMALL = 8, 16_000_000  # parts and bytes up to which no cache is written
-SLICE = 1 << 20  # rows of a step of one part, about, that are held at a time
+SLICE = (
+    1 << 16
+)  # rows, about, that are held at a time: more are slower, since what looks keys up no longer fits a cache
 _Part = tuple[str, int, int]
 _CHECKED = {"page_checksum_verification": True}
 

@@ -15,6 +15,7 @@ import re
 import tarfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +23,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.errors import RecipeError
+from curate.errors import DamagedError, RecipeError
 from curate.export.remove import NOBODY, without_records
 from curate.export.split import SPLITS
 from curate.export.texts import CARRIED, carry, proposals
-from curate.intact import part_path
+from curate.intact import files_of, marker_path, part_path, partition_of
 from curate.places import place
 from curate.record import RECORD, SELECTION
 from curate.storage import (
     TEMPORARY,
+    beside,
     commit_bytes,
     commit_json,
     commit_marker,
     digest,
     digest_file,
+    name_from,
     read_json,
     read_marker,
     read_table,
     remove_tree,
     sweep,
     table_bytes,
+    whole_or_damaged,
 )
 
 MARKER = "export.json"  # the step and records that the shards belong to
@@ -71,6 +75,8 @@ JSON_FIELDS = (
     "painted",
     "painted_share",
 )
+VERSION = 6  # of the bytes of shards and of what the step says of them
+_MADE_OF = b"radsift.made_of"
 META = "meta_"  # before the name of a carried column, in the index
 _FIELDS = ("key", *JSON_FIELDS, "text", "pixel_hash", "phash", "text_hash")
 INDEX = pa.schema([*(RECORD.field(n) for n in _FIELDS), *(SELECTION.field(n) for n in ("split", "score", "weight")),
@@ -80,13 +86,15 @@ INDEX = pa.schema([*(RECORD.field(n) for n in _FIELDS), *(SELECTION.field(n) for
 @dataclass(frozen=True)
 class ExportTask:
     """One partition is one shard. ``plan``: the folder of the step that planned them (`curate.export.plan`); ``texts``:
-    that of a step that proposed other texts; ``meta_columns``: the columns of the reports that are carried along."""
+    that of a step that proposed other texts; ``meta_columns``: the columns of the reports that are carried along;
+    ``earlier``: the folder of an earlier export into these shards, of which those stay that would be no other."""
 
     ingest: str
     plan: str
     shards: str
     texts: str | None = None
     meta_columns: tuple[str, ...] = ()
+    earlier: str | None = None
 
     def rows(self, partition: int) -> int:
         """Records in the shard."""
@@ -97,6 +105,11 @@ class ExportTask:
         planned = self._slice(partition)
         first = planned.slice(0, 1).to_pylist()[0]
         planned = planned.filter(pc.not_equal(planned["key"], NOBODY))
+        made_of, shard = self._made_of(planned), place(self.shards) / first["split"] / f"{first['name']}.tar"
+        exported = planned.select(["key", "split", "name"]).rename_columns(["key", "split", "shard"])
+        exported = exported.replace_schema_metadata({_MADE_OF: made_of})
+        if made_of and self.earlier and _stands(place(self.earlier), shard, made_of):
+            return exported
         records: list[pa.Table] = []
         proposed: dict[str, dict[str, Any]] = {}
         for at in pc.unique(planned["partition"]).to_pylist():
@@ -107,7 +120,21 @@ class ExportTask:
         for name in ("split", "score", "weight", "text_from"):
             table = table.append_column(name, planned[name])
         write_shard(place(self.shards) / first["split"], first["name"], table, proposed, self.meta_columns)
-        return planned.select(["key", "split", "name"]).rename_columns(["key", "split", "shard"])
+        return exported
+
+    def _made_of(self, planned: pa.Table) -> str:
+        """A digest of all that decides the shard's bytes: its rows of the plan, and what their records were made of; ""
+        where texts were proposed, of which nothing says that."""
+        if self.texts is not None:
+            return ""
+        names, made_of = ["key", "made_of"], {}
+        for at in pc.unique(planned["partition"]).to_pylist():
+            keys = planned.filter(pc.equal(planned["partition"], at))["key"].to_pylist()
+            table = read_table(part_path(place(self.ingest), at), names, [("key", "in", keys)])
+            made_of |= dict(zip(*(table[name].to_pylist() for name in names), strict=True))
+        rows = planned.drop_columns(["shard", "partition"]).to_pylist()  # two numbers that change as an archive grows
+        facts = [(*row.values(), made_of[row["key"]]) for row in rows]
+        return "" if None in made_of.values() else digest(str(VERSION), repr(self.meta_columns), repr(facts))
 
     def beside(self, partition: int) -> list[Path]:
         """The shard's three files."""
@@ -121,6 +148,29 @@ class ExportTask:
     def _read(self, partition: int, keys: pa.ChunkedArray) -> pa.Table:
         table = read_table(part_path(place(self.ingest), partition), filters=[("key", "in", keys.to_pylist())])
         return table.take(pc.index_in(keys, value_set=table["key"]))
+
+
+def _stands(earlier: Path, shard: Path, made_of: str) -> bool:
+    """Whether the step in the folder ``earlier`` made the ``shard`` (its .tar) of the same, and its files are as it
+    left them."""
+    partition = _written(earlier).get(name_from(shard, earlier))
+    marker = None if partition is None else read_marker(marker_path(earlier, partition))
+    if partition is None or marker is None:
+        return False
+    try:
+        with part_path(earlier, partition).open("rb") as file, whole_or_damaged(shard):
+            known = (pq.read_schema(file).metadata or {}).get(_MADE_OF)
+        files = files_of(earlier, partition, marker).items()
+        return known == made_of.encode() and all(digest_file(beside(earlier, name)) == sha for name, sha in files)
+    except (FileNotFoundError, DamagedError):
+        return False
+
+
+@lru_cache(maxsize=2)  # every shard asks
+def _written(step: Path) -> dict[str, int]:
+    """The partition of each file that an export's markers speak of."""
+    markers = ((path, read_marker(path)) for path in step.glob("part-*.json"))
+    return {name: partition_of(path) for path, marker in markers if marker for name in marker["files"]}
 
 
 def count_shards(plan: Path) -> int:

@@ -11,6 +11,7 @@ import yaml
 
 from curate.engine import Engine
 from curate.errors import RunError
+from curate.export import webdataset
 from curate.export.webdataset import read_index
 from pipelines.build import Pipeline
 from pipelines.recipe.load import load_recipe
@@ -60,7 +61,9 @@ def texts(pipeline: Pipeline) -> list[str]:
     return sorted(read_index(pipeline.shards, ["text"])["text"].to_pylist())
 
 
-def test_what_grew_goes_into_new_shards(secret_file: Path, inline_engine: Engine, tmp_path: Path) -> None:
+def test_what_grew_goes_into_new_shards(
+    secret_file: Path, inline_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = {i: f"There is a nodule of {i + 2} mm in the left lung." for i in range(14)}
     some = {i: said[i] for i in range(10)}
     one = run(tmp_path, "run", some, secret_file, inline_engine)
@@ -68,8 +71,13 @@ def test_what_grew_goes_into_new_shards(secret_file: Path, inline_engine: Engine
     assert len(first) == 3 and one.continued is None
     assert run(tmp_path, "run", some, secret_file, inline_engine).plan.hash == one.plan.hash and shards(one) == first
 
-    two = run(tmp_path, "run", said, secret_file, inline_engine)
+    written: list[str] = []
+    with monkeypatch.context() as patched:
+        real = webdataset.write_shard
+        patched.setattr(webdataset, "write_shard", lambda *task: (written.append(task[1]), real(*task)))
+        two = run(tmp_path, "run", said, secret_file, inline_engine)
     second = shards(two)
+    assert written == ["000003"], "a shard of the same is neither read nor made again"
     assert {name: second[name] for name in first} == first and len(second) == 4  # not even written again
     again = run(tmp_path, "run", said, secret_file, inline_engine)
     assert again.plan.hash == two.plan.hash and shards(again) == second

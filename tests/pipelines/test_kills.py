@@ -167,10 +167,9 @@ class _LosesNodes:
     engine: Any
     marks: Path
     step: list[str]  # the one at work
-    watch: Callable[[], None]
 
     def map(self, fn: Any, items: Any, alone: bool = False, idle: Any = None) -> Iterator[Any]:
-        return self.engine.map(_TakesItsNode(fn, self.marks, getattr(fn, "name", "scan")), items, alone, self.watch)
+        return self.engine.map(_TakesItsNode(fn, self.marks, getattr(fn, "name", "scan")), items, alone, idle)
 
     def map_model(self, prepare: Any, model: Any, items: Any, working: Any = None) -> Iterator[Any]:
         return self.engine.map_model(_TakesItsNode(prepare, self.marks, self.step[0]), model, items, working)
@@ -190,17 +189,22 @@ def lose_nodes(recipe: Path, marks: Path) -> None:
         cluster.add_node(num_cpus=1)
     engine, step = start_engine(Resources(kind="ray", address=cluster.address)), [""]
 
-    def replace_nodes() -> None:
-        if sum(node["Alive"] for node in ray.nodes()) < 3:
-            cluster.add_node(num_cpus=1)
-
     def at_work(name: str, done: float, total: int) -> None:
         step[0] = name
-        replace_nodes()
 
-    read = load_recipe(recipe)
-    save_recipe(read)
-    run_pipeline(read, _LosesNodes(engine, marks, step, replace_nodes), at_work)  # type: ignore[arg-type]
+    def run() -> None:
+        read = load_recipe(recipe)
+        save_recipe(read)
+        run_pipeline(read, _LosesNodes(engine, marks, step), at_work)  # type: ignore[arg-type]
+        step[0] = "done"
+
+    running = threading.Thread(target=run, daemon=True)
+    running.start()
+    while running.is_alive():  # nodes are added by a process's first thread alone
+        if sum(node["Alive"] for node in ray.nodes()) < 3:
+            cluster.add_node(num_cpus=1)
+        running.join(1)
+    assert step[0] == "done"
     engine.close()
     cluster.shutdown()
 
