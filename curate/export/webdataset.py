@@ -127,7 +127,8 @@ class ExportTask:
         where texts were proposed, of which nothing says that."""
         if self.texts is not None:
             return ""
-        names, made_of = ["key", "made_of"], {}
+        made_of: dict[str, str | None] = {}
+        names = ["key", "made_of"]
         for at in pc.unique(planned["partition"]).to_pylist():
             keys = planned.filter(pc.equal(planned["partition"], at))["key"].to_pylist()
             table = read_table(part_path(place(self.ingest), at), names, [("key", "in", keys)])
