@@ -24,6 +24,7 @@ from filters.towers import preprocess
 from filters.towers.encoder import Filter
 from filters.towers.preprocess import Pixels
 from filters.towers.tokenizer import TextTokenizer
+from filters.training.augment import BRIGHTNESS, CONTRAST, SHIFT, ZOOM
 from filters.training.distributed import DistributedContext
 from filters.training.loop import Step, to_device
 from filters.training.objectives.protocol import DeviceBatch, Labeller
@@ -33,8 +34,6 @@ from filters.training.shards import Sample, Shards
 if TYPE_CHECKING:
     from filters.training.curation import Curator
 
-_ZOOM = 0.12  # scale: 0.88 to 1.12
-_SHIFT, _CONTRAST, _BRIGHTNESS = 0.06, 0.2, 25.0
 CAPTION = "caption"  # the whole text of the record
 _SAMPLE = 200  # records looked at for the texts that there are
 _MAX_TRIES = 8  # records tried in place of one that does not decode
@@ -133,12 +132,13 @@ class Steps(Dataset[Batch]):
 
 
 def augment_image(image: Pixels, rng: np.random.Generator) -> Pixels:
-    """uint8[side, side, c] slightly zoomed, shifted and changed in brightness; never flipped: reports state sides."""
+    """uint8[side, side, c] slightly zoomed, shifted and changed in brightness; never flipped: reports state sides.
+    `filters.training.augment.augment` of one picture, by OpenCV: a seventh of the time on a CPU."""
     side = image.shape[0]
-    zoom = 1 + _ZOOM * rng.uniform(-1, 1)
-    wide = zoom * (1 + _ZOOM / 3 * rng.uniform(-1, 1))
-    gain, light = 1 + _CONTRAST * rng.uniform(-1, 1), _BRIGHTNESS * rng.uniform(-1, 1)
-    middle, shift = (side - 1) / 2, _SHIFT * side * rng.uniform(-1, 1, 2)
+    zoom = 1 + ZOOM * rng.uniform(-1, 1)
+    wide = zoom * (1 + ZOOM / 3 * rng.uniform(-1, 1))
+    gain, light = 1 + CONTRAST * rng.uniform(-1, 1), BRIGHTNESS * rng.uniform(-1, 1)
+    middle, shift = (side - 1) / 2, SHIFT * side * rng.uniform(-1, 1, 2)
     matrix = np.array([[wide, 0, middle * (1 - wide) + shift[0]], [0, zoom, middle * (1 - zoom) + shift[1]]])
     moved: NDArray[Any] = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR)
     table = np.clip(np.arange(256) * gain + light, 0, 255)
