@@ -99,7 +99,7 @@ SCORING = ("margin", "precision", "compile")  # of `TowersRules`: what a trained
 
 
 @dataclass(frozen=True)
-class BinaryRules(Trained):
+class BinaryRules(Learner):
     """A classifier of embeddings: clean pairs against pool pairs."""
 
     encoder: str | None = None
@@ -107,10 +107,6 @@ class BinaryRules(Trained):
     are generic too, and towers that know the clean pairs by heart would give them away."""
     share: float = 3.0
     """Pool pairs for each clean one, at most."""
-    hidden: int = 64
-    """Width of the classifier's hidden layer; 0: logistic regression."""
-    batch: int = 128
-    """Pairs of a step."""
     holdout: float = 0.2
     """Share of the clean set, whole patients, that is not learned from."""
     threads: int = 2

@@ -1,20 +1,23 @@
 """The binary filter: a classifier that tells clean pairs from the pool's (Fang et al., arXiv 2309.17425).
 
 That paper's finding is the reason it is here: it learns what clean pairs look like, not whether the text is the
-image's, and so filters worse than a network trained on the pairs themselves. Column "": the classifier's log-odds, on
-frozen embeddings of image and text and their product.
+image's, and so filters worse than a network trained on the pairs themselves. Column "": the log-odds of a logistic
+regression on frozen embeddings of image and text and their product.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
-from curate.errors import RecipeError, RunError
+from curate.errors import RunError
 from filters.method import (
     Batch,
     Progress,
@@ -24,6 +27,7 @@ from filters.method import (
     checkpoint_hash,
     of_valid,
     read_card,
+    reading,
     write_card,
 )
 from filters.metrics import auroc
@@ -32,44 +36,24 @@ from filters.rules import FilterTrainingRules
 from filters.towers import preprocess
 from filters.towers.blocks import Blocks
 from filters.towers.model import TOWERS, Filter, bring_towers, open_towers
-from filters.towers.weights import fill, read_folder, write_state
-from filters.training.curve import write_epochs
-from filters.training.distributed import DistributedContext, determinism
+from filters.training.distributed import determinism
 from filters.training.filter import train_filter
-from filters.training.loop import Course, Trainer, epoch_steps, train_epochs
-from filters.training.objectives.protocol import DeviceBatch, Features, Objective
 from filters.training.plan import hold_out
 
+_PENALTY = 0.1  # a pair, of half the squared weights of standardised features
+_ARRAYS = ("weights", "intercept")
 LEAST = 8  # clean and pool pairs, each, below which nothing is learned
 
 
-class Classifier(torch.nn.Module):
-    """float32[n, 3 d] features to log-odds float32[n]; standardised by the training set's mean and scale."""
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """Log-odds float64[n] of features float32[n, 3 d]."""
 
-    def __init__(self, width: int, hidden: int) -> None:
-        super().__init__()
-        self.mean, self.scale = torch.nn.Buffer(torch.zeros(width)), torch.nn.Buffer(torch.ones(width))
-        first = torch.nn.Linear(width, hidden or 1)
-        self.layers = torch.nn.Sequential(first, torch.nn.GELU(), torch.nn.Linear(hidden, 1)) if hidden else first
+    weights: NDArray[np.float64]  # [3 d]
+    intercept: NDArray[np.float64]  # [1]
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """See the class."""
-        return torch.as_tensor(self.layers((features - self.mean) * self.scale)[:, 0])
-
-
-class TellApart(Objective):
-    """Cross-entropy of the log-odds of rows (in place of pixels) with 1 for a clean pair, 0 for the pool's (of ids)."""
-
-    def features(self, model: torch.nn.Module, batch: DeviceBatch) -> Features:
-        """The log-odds and the truth."""
-        return {"odds": model(batch.pixels), "truth": batch.ids, "weight": batch.labels["weight"]}
-
-    def loss(
-        self, features: Features, model: torch.nn.Module, distributed: DistributedContext
-    ) -> dict[str, torch.Tensor]:
-        """Each side weighs the same."""
-        odds, truth, weight = (features[name] for name in ("odds", "truth", "weight"))
-        return {"loss": torch.nn.functional.binary_cross_entropy_with_logits(odds, truth, weight)}
+    def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.asarray(features.astype(np.float64) @ self.weights + self.intercept)
 
 
 class Binary:
@@ -79,7 +63,7 @@ class Binary:
     columns: tuple[str, ...] = ("",)
 
     def __init__(self, towers: Filter, classifier: Classifier) -> None:
-        self.towers, self.classifier = towers, classifier.to(towers.device).eval()
+        self.towers, self.classifier = towers, classifier
         self.blocks = Blocks(towers.device)
         self.sides: tuple[int, ...] = (towers.side,)
 
@@ -87,9 +71,9 @@ class Binary:
         """float32[n] log-odds; NaN exactly where the image did not decode."""
         return of_valid(batch, self.columns, self._score)
 
-    def _score(self, batch: Batch) -> NDArray[np.float32]:
+    def _score(self, batch: Batch) -> NDArray[np.float64]:
         found = features(self.towers, self.blocks, batch.pixels(self.towers.side), batch.texts)
-        return self.blocks(lambda f: self.classifier(f.to(self.towers.device))[:, None], torch.from_numpy(found))
+        return self.classifier(found)[:, None]
 
 
 def features(towers: Filter, blocks: Blocks, pixels: torch.Tensor, texts: list[str]) -> NDArray[np.float32]:
@@ -104,8 +88,8 @@ def features(towers: Filter, blocks: Blocks, pixels: torch.Tensor, texts: list[s
 def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
     """Train the classifier, clean against pool, and write the filter's folder, its towers included.
 
-    RunError where either side has fewer than eight pairs or the loss leaves the numbers; RecipeError where no image
-    decodes or the encoder is no filter.
+    RunError where either side has fewer than eight pairs; RecipeError where no image decodes or the encoder is no
+    filter.
     """
     if min(len(data_.clean), len(data_.pool)) < LEAST:
         found = f"{len(data_.clean)} clean and {len(data_.pool)} pool pairs"
@@ -114,10 +98,10 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
     clean, pool = data_.clean.sorted(), data_.pool.at_most(round(rules.share * len(data_.clean)))
     towers = _encoder(rules, clean, pool, out)
     with determinism(rules.seed, rules.threads):
-        rows = [_rows(towers, records) for records in (clean, pool)]
-        classifier = Classifier(rows[0][0].shape[1], rules.hidden)
-        metrics = _fit(classifier, rows, rules, out, progress)
-    write_state(classifier.state_dict(), out / "model.safetensors")
+        classifier, metrics = _fit([_rows(towers, records) for records in (clean, pool)], rules)
+    if progress is not None:
+        progress(1, 1, metrics)
+    save_file({name: getattr(classifier, name) for name in _ARRAYS}, out / "model.safetensors")
     public = replace(rules, encoder=checkpoint_hash(rules.encoder))
     write_card(out, "binary", public, data_, metrics, preprocessing=towers.preprocessing)
     return metrics
@@ -125,13 +109,12 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
 
 def load(folder: Path, device: str = "auto") -> Binary:
     """The filter in ``folder``; RecipeError naming the file where one is missing, damaged or of another shape."""
-    hidden = read_card(folder).get("rules", {}).get("hidden")
-    if not isinstance(hidden, int):
-        raise RecipeError("filter", f"{folder.name}/card.json says no rules.hidden", "train the filter again")
     towers = open_towers(folder, device)
-    width = 3 * int(towers.config["embed_dim"])
-    classifier = Classifier(width, hidden)
-    fill(classifier, read_folder(folder), f"{folder.name}/model.safetensors")
+    with reading(folder / "model.safetensors"):
+        found = load_file(folder / "model.safetensors")
+        classifier = Classifier(*(found[name] for name in _ARRAYS))
+        if classifier.weights.shape != (3 * int(towers.config["embed_dim"]),) or classifier.intercept.shape != (1,):
+            raise ValueError
     return Binary(towers, classifier)
 
 
@@ -147,41 +130,23 @@ def _encoder(rules: Rules, clean: Records, pool: Records, out: Path) -> Filter:
     return open_towers(out, rules.device)
 
 
-def _rows(towers: Filter, records: Records) -> tuple[torch.Tensor, list[str]]:
+def _rows(towers: Filter, records: Records) -> tuple[NDArray[np.float32], list[str]]:
     pixels, good = preprocess.decode_all(records.images, towers.side)
     kept = records.take(good)
     shown = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-    return torch.from_numpy(features(towers, Blocks(towers.device), shown, kept.texts)), kept.groups
+    return features(towers, Blocks(towers.device), shown, kept.texts), kept.groups
 
 
-def _fit(
-    classifier: Classifier,
-    rows: list[tuple[torch.Tensor, list[str]]],
-    rules: Rules,
-    out: Path,
-    progress: Progress | None,
-) -> dict[str, float]:
-    """Cross-entropy with both sides weighing the same; measured on held-out patients."""
-    x = torch.cat([r for r, _ in rows])
-    y = torch.cat([torch.full((len(r),), float(i == 0)) for i, (r, _) in enumerate(rows)])
-    held_out = torch.from_numpy(hold_out([g for _, groups in rows for g in groups], rules.holdout, rules.seed))
-    train_x, train_y = x[~held_out], y[~held_out]
-    classifier.mean.copy_(train_x.mean(0))
-    classifier.scale.copy_(1 / train_x.std(0).clamp(min=1e-3))
-    weight = torch.where(train_y > 0, 0.5 / train_y.mean(), 0.5 / (1 - train_y.mean()))
-    rng = np.random.default_rng(rules.seed)
-
-    def draw() -> list[NDArray[np.int64]]:
-        order = rng.permutation(len(train_x))
-        return [order[start : start + rules.batch] for start in range(0, len(order), rules.batch)]
-
-    def see(index: NDArray[np.int64], done: float) -> DeviceBatch:
-        return DeviceBatch(train_x[index], train_y[index], {"weight": weight[index]}, done)
-
-    trainer = Trainer(classifier, TellApart(), Course.of(rules), DistributedContext())
-    curve = train_epochs(trainer, epoch_steps(rules.epochs, draw, see), rules.epochs, progress)
-    write_epochs(out, curve)
-    with torch.no_grad():
-        found = classifier(x[held_out]).numpy()
-    measured = {"loss": curve[-1]["loss"], "train_pairs": float(len(train_x)), "holdout_pairs": float(held_out.sum())}
-    return measured | {"holdout_auroc_clean_against_pool": auroc(found, y[held_out].numpy() > 0)}
+def _fit(rows: list[tuple[NDArray[np.float32], list[str]]], rules: Rules) -> tuple[Classifier, dict[str, float]]:
+    """Logistic regression with both sides weighing the same; measured on held-out patients."""
+    x = np.concatenate([r for r, _ in rows]).astype(np.float64)
+    clean = np.repeat([True, False], [len(r) for r, _ in rows])
+    held_out = hold_out([g for _, groups in rows for g in groups], rules.holdout, rules.seed)
+    scaler = StandardScaler().fit(x[~held_out])
+    model = LogisticRegression(C=1 / (_PENALTY * (~held_out).sum()), class_weight="balanced", max_iter=1000)
+    model.fit(scaler.transform(x[~held_out]), clean[~held_out])
+    weights = model.coef_[0] / scaler.scale_
+    classifier = Classifier(weights, model.intercept_ - weights @ scaler.mean_)
+    found = classifier(x[held_out])
+    measured = {"train_pairs": float((~held_out).sum()), "holdout_pairs": float(held_out.sum())}
+    return classifier, measured | {"holdout_auroc_clean_against_pool": auroc(found, clean[held_out])}

@@ -26,7 +26,7 @@ _QUALITY = {"side": 64, "drawn": 40}
 _PARTS = {"dfn": _TOWERS, "findings": _FINDINGS, "image_quality": _QUALITY}
 TINY: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("clip", "dfn", "eva", "siglip", "siglip2"), _TOWERS),
-    "binary": {"epochs": 1, "threads": 1, "device": "cpu"},
+    "binary": {"threads": 1, "device": "cpu"},
     "blip": {**_FUSED, "shape": {"side": 32, "width": 32, "vision_layers": 1, "text_layers": 1}},
     "blip2": {**_FUSED, "views": 1, "shape": {"width": 32, "layers": 1, "queries": 4}},
     "findings": {**_FINDINGS, "threads": 1, "device": "cpu"},
