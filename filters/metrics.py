@@ -12,6 +12,7 @@ from curate.errors import RunError
 
 KS = (1, 5, 10)
 TIE = 1e-6  # cosines this near are equal: sums depend on their order, and an edit may lie beyond the context
+_ROUNDS = 300  # of `shares_of`
 _CHUNK = 1 << 23  # cosines held at a time: 32 MiB, and masks beside them
 
 
@@ -52,6 +53,18 @@ def auroc_with_interval(
     """`auroc` under ``name``, and its `bootstrap_interval` under name_low and name_high."""
     low, high = bootstrap_interval(scores, positives, groups, seed=seed)
     return {name: auroc(scores, positives), f"{name}_low": low, f"{name}_high": high}
+
+
+def shares_of(ratios: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64[r, 1 + f]: the shares of right pairs and of each fault among n pairs, counted by each row of ``weights``
+    float64[r, n]. ``ratios`` float64[n, f]: how much denser pairs with a fault are where a pair lies than right ones.
+    Expectation maximisation (Saerens, Latinne & Decaestecker 2002)."""
+    ratios = np.column_stack([np.ones(len(ratios)), ratios])
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    shares = np.full((len(weights), ratios.shape[1]), 1 / ratios.shape[1])
+    for _ in range(_ROUNDS):
+        shares = shares * ((weights / (shares @ ratios.T)) @ ratios)
+    return shares
 
 
 def against_others(

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from filters.judges.stack import Floats, Index
-from filters.metrics import resampled
+from filters.metrics import resampled, shares_of
 
 FAULTS = ("single", "whole")
 # shares of the pairs and of the patients that are injected with each fault, one round each. A clean set is spoiled by
@@ -26,7 +26,6 @@ FAULTS = ("single", "whole")
 _MIXES = ((0.3, 0.0), (0.0, 0.3), (0.2, 0.2), (0.5, 0.2), (0.1, 0.1), (0.1, 0.5), (0.25, 0.25), (0.5, 0.1))
 ON_CLEAN, ON_POOL = _MIXES * 2, ((0.12, 0.0),) * 10 + ((0.0, 0.12),) * 10
 _PENALTY = 0.005  # a pair, of half the squared weights
-_ROUNDS = 300
 _DRAWS = 50  # of the patients; 64 are the most in one piece
 _SURELY = 0.95  # the quantile of a fault's own ratios above which the pool can hold nothing but it
 _LOG = 30.0  # of a ratio
@@ -120,18 +119,6 @@ def holdout_error(columns: Floats, fault: Index, half: NDArray[np.bool_], pool: 
     each = np.equal(np.unique(pool)[:, None], pool[None]).astype(np.float64)
     right = each @ (fault == 0) / each.sum(axis=1)
     return float(np.sqrt(np.mean(np.square(shares_of(ratios, each)[:, 0] - right))))
-
-
-def shares_of(ratios: Floats, weights: Floats) -> Floats:
-    """float64[r, 1 + f]: the shares of right pairs and of each fault among pairs with these ``ratios`` float64[n, f],
-    counted by each row of ``weights`` float64[r, n]: expectation maximisation (Saerens, Latinne & Decaestecker
-    2002)."""
-    ratios = np.column_stack([np.ones(len(ratios)), ratios])
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    shares = np.full((len(weights), ratios.shape[1]), 1 / ratios.shape[1])
-    for _ in range(_ROUNDS):
-        shares = shares * ((weights / (shares @ ratios.T)) @ ratios)
-    return shares
 
 
 def largest_share(ratios: Floats) -> float:

@@ -102,25 +102,6 @@ def brier(probabilities: ArrayLike, right: ArrayLike) -> float:
     return float(brier_score_loss(y, p, labels=[False, True]))
 
 
-def adapt(probabilities: ArrayLike, fitted: float, rounds: int = 100) -> tuple[Floats, float]:
-    """(probabilities for another archive, its estimated share of right pairs), from its own uncorrected probabilities.
-
-    ``fitted`` is the share of right pairs that the calibration saw. Expectation maximisation for a changed prior
-    (Saerens, Latinne & Decaestecker 2002); it assumes that right pairs, and wrong ones, look as they did.
-    """
-    p = np.asarray(probabilities, np.float64)
-    known = p[~np.isnan(p)]
-    share = fitted
-    for _ in range(rounds if len(known) else 0):
-        share = float(np.clip(_reweighed(known, fitted, share).mean(), 1e-6, 1 - 1e-6))
-    return _reweighed(p, fitted, share), share
-
-
-def _reweighed(p: Floats, fitted: float, share: float) -> Floats:
-    right, wrong = p * share / fitted, (1 - p) * (1 - share) / (1 - fitted)
-    return np.asarray(right / (right + wrong))
-
-
 def _targets(y: NDArray[np.bool_]) -> Floats:
     right, wrong = int(y.sum()), int((~y).sum())
     return np.where(y, (right + 1) / (right + 2), 1 / (wrong + 2))

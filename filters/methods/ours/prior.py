@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.methods.ours.calibration import adapt
 from filters.methods.ours.mixture import RIGHT, Mixture
+from filters.metrics import shares_of
 
 Floats = NDArray[np.float64]
 USUAL = "mismatch"  # the fault that the others are measured by
@@ -54,11 +54,13 @@ def _separability(mixture: Mixture, fault: str) -> float:
 
 def right_share(mixture: Mixture, rare: float, features: Floats) -> float:
     """The share of right pairs in a pool, by EM over its float64[n, k] ``features``
-    (`filters.methods.ours.calibration.adapt`). No part of the mixture may have learned from the pool: what a network
-    was taught it finds right."""
+    (`filters.metrics.shares_of`). No part of the mixture may have learned from the pool: what a network was taught it
+    finds right."""
     found = factors(mixture, rare)
     right = weighed(mixture, found, features)[:, mixture.classes.index(RIGHT)]
-    return adapt(right, _injected(mixture, found))[1]
+    right, fitted = np.clip(right, 1e-9, 1), _injected(mixture, found)
+    ratios = (1 - right) / right * fitted / (1 - fitted)
+    return float(np.clip(shares_of(ratios[:, None], np.ones((1, len(right))))[0, 0], 1e-6, 1 - 1e-6))
 
 
 def weighed(mixture: Mixture, factors: Mapping[str, float], features: Floats) -> Floats:

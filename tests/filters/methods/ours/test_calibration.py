@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.errors import RunError
-from filters.methods.ours.calibration import Calibration, adapt, brier, ece, platt, reliability
+from filters.methods.ours.calibration import Calibration, brier, ece, platt, reliability
+from filters.metrics import shares_of
 
 ROWS = st.lists(st.tuples(st.integers(-20, 20), st.booleans()), min_size=2, max_size=40).filter(
     lambda rows: 0 < sum(y for _, y in rows) < len(rows)
@@ -92,8 +93,12 @@ def test_another_archives_share_of_right_pairs_is_found_without_labels():
     s, y = pool(0.5)
     calibration = platt(s, y)
     there, right = pool(0.15)
-    got, share = adapt(calibration.apply(there), 0.5)
-    assert share == pytest.approx(0.15, abs=0.03)
+    wrong = (1 - calibration.apply(there)) / calibration.apply(
+        there
+    )  # how much denser wrong pairs are: half were right
+    shares = shares_of(wrong[:, None], np.ones((1, len(there))))[0]
+    assert shares[0] == pytest.approx(0.15, abs=0.03) and shares.sum() == pytest.approx(1)
+    got = shares[0] / (shares[0] + shares[1] * wrong)
     assert ece(got, right) < 0.03 < 0.1 < ece(calibration.apply(there), right)
 
 
