@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
@@ -30,12 +29,12 @@ from filters.method import (
     reading,
     write_card,
 )
+from filters.methods.two_towers import Towers
 from filters.metrics import auroc
 from filters.registry import BinaryRules as Rules
 from filters.rules import FilterTrainingRules
-from filters.towers import preprocess
-from filters.towers.blocks import Blocks
-from filters.towers.model import TOWERS, Filter, bring_towers, open_towers
+from filters.score import Needs, prepare
+from filters.towers.model import TOWERS, bring_towers, open_towers
 from filters.training.distributed import determinism
 from filters.training.filter import train_filter
 from filters.training.plan import hold_out
@@ -47,49 +46,38 @@ LEAST = 8  # clean and pool pairs, each, below which nothing is learned
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """Log-odds float64[n] of features float32[n, 3 d]."""
+    """Log-odds float64[n] of features float64[n, 3 d]."""
 
     weights: NDArray[np.float64]  # [3 d]
     intercept: NDArray[np.float64]  # [1]
 
-    def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        return np.asarray(features.astype(np.float64) @ self.weights + self.intercept)
+    def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(features @ self.weights + self.intercept)
 
 
 class Binary:
     """A `filters.method.Method`."""
 
-    native = False
     columns: tuple[str, ...] = ("",)
 
-    def __init__(self, towers: Filter, classifier: Classifier) -> None:
-        self.towers, self.classifier = towers, classifier
-        self.blocks = Blocks(towers.device)
-        self.sides: tuple[int, ...] = (towers.side,)
+    def __init__(self, towers: Towers, classifier: Classifier) -> None:
+        self.towers, self.classifier, self.native = towers, classifier, towers.native
+        self.sides: tuple[int, ...] = towers.sides
 
     def __call__(self, batch: Batch) -> Scores:
         """float32[n] log-odds; NaN exactly where the image did not decode."""
-        return of_valid(batch, self.columns, self._score)
-
-    def _score(self, batch: Batch) -> NDArray[np.float64]:
-        found = features(self.towers, self.blocks, batch.pixels(self.towers.side), batch.texts)
-        return self.classifier(found)[:, None]
+        return of_valid(batch, self.columns, lambda b: self.classifier(features(*self.towers.embed(b)))[:, None])
 
 
-def features(towers: Filter, blocks: Blocks, pixels: torch.Tensor, texts: list[str]) -> NDArray[np.float32]:
-    """float32[n, 3 d]: the unit vectors of image and text, and their product times d, whose mean is the cosine."""
-    left = blocks(towers.encode_images, pixels)
-    ids = torch.from_numpy(np.asarray(towers.tokenizer(texts), np.int64))
-    lengths = towers.lengths(ids.to(towers.device)).cpu()
-    right = blocks.by_length(towers.encode_ids, lengths, ids).cpu().numpy()
-    return np.concatenate([left, right, left * right * left.shape[1]], axis=1)
+def features(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
+    """float64[n, 3 d]: the unit rows of images and texts, and their product times d, whose mean is the cosine."""
+    return np.hstack([left, right, left * right * left.shape[1]]).astype(np.float64)
 
 
 def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
     """Train the classifier, clean against pool, and write the filter's folder, its towers included.
 
-    RunError where either side has fewer than eight pairs; RecipeError where no image decodes or the encoder is no
-    filter.
+    RunError where either side has fewer than eight pairs; RecipeError where the encoder is no filter.
     """
     if min(len(data_.clean), len(data_.pool)) < LEAST:
         found = f"{len(data_.clean)} clean and {len(data_.pool)} pool pairs"
@@ -98,27 +86,32 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
     clean, pool = data_.clean.sorted(), data_.pool.at_most(round(rules.share * len(data_.clean)))
     towers = _encoder(rules, clean, pool, out)
     with determinism(rules.seed, rules.threads):
-        classifier, metrics = _fit([_rows(towers, records) for records in (clean, pool)], rules)
+        rows = [_rows(towers, records) for records in (clean, pool)]
+        if min(len(r) for r, _ in rows) < LEAST:
+            raise RunError(f"of the clean or the pool's pairs fewer than {LEAST} have an image that decodes")
+        classifier, metrics = _fit(rows, rules)
     if progress is not None:
         progress(1, 1, metrics)
     save_file({name: getattr(classifier, name) for name in _ARRAYS}, out / "model.safetensors")
     public = replace(rules, encoder=checkpoint_hash(rules.encoder))
-    write_card(out, "binary", public, data_, metrics, preprocessing=towers.preprocessing)
+    about = {**towers.filter.preprocessing, "native": towers.native}
+    write_card(out, "binary", public, data_, metrics, preprocessing=about)
     return metrics
 
 
 def load(folder: Path, device: str = "auto") -> Binary:
     """The filter in ``folder``; RecipeError naming the file where one is missing, damaged or of another shape."""
-    towers = open_towers(folder, device)
+    towers = Towers(open_towers(folder, device), None)
     with reading(folder / "model.safetensors"):
         found = load_file(folder / "model.safetensors")
         classifier = Classifier(*(found[name] for name in _ARRAYS))
-        if classifier.weights.shape != (3 * int(towers.config["embed_dim"]),) or classifier.intercept.shape != (1,):
+        width = 3 * int(towers.filter.config["embed_dim"])
+        if classifier.weights.shape != (width,) or classifier.intercept.shape != (1,):
             raise ValueError
     return Binary(towers, classifier)
 
 
-def _encoder(rules: Rules, clean: Records, pool: Records, out: Path) -> Filter:
+def _encoder(rules: Rules, clean: Records, pool: Records, out: Path) -> Towers:
     """The towers, copied into the filter's folder, or trained there."""
     if rules.encoder is not None:
         read_card(Path(rules.encoder))
@@ -127,19 +120,20 @@ def _encoder(rules: Rules, clean: Records, pool: Records, out: Path) -> Filter:
         how = FilterTrainingRules(seed=rules.seed, threads=rules.threads, device=rules.device)
         both = (clean.images + pool.images, clean.texts + pool.texts, clean.groups + pool.groups)
         train_filter(*both, out / TOWERS, how)
-    return open_towers(out, rules.device)
+    return Towers(open_towers(out, rules.device), None)
 
 
-def _rows(towers: Filter, records: Records) -> tuple[NDArray[np.float32], list[str]]:
-    pixels, good = preprocess.decode_all(records.images, towers.side)
-    kept = records.take(good)
-    shown = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-    return features(towers, Blocks(towers.device), shown, kept.texts), kept.groups
+def _rows(towers: Towers, records: Records) -> tuple[NDArray[np.float64], list[str]]:
+    """Features of the pairs whose image decodes, and their patients."""
+    batches = prepare(records.images, records.texts, Needs(towers.sides, towers.native), 64)
+    rows = np.concatenate([features(*towers.embed(batch)) for batch in batches])
+    valid = np.isfinite(rows[:, 0])
+    return rows[valid], [group for group, v in zip(records.groups, valid, strict=True) if v]
 
 
-def _fit(rows: list[tuple[NDArray[np.float32], list[str]]], rules: Rules) -> tuple[Classifier, dict[str, float]]:
+def _fit(rows: list[tuple[NDArray[np.float64], list[str]]], rules: Rules) -> tuple[Classifier, dict[str, float]]:
     """Logistic regression with both sides weighing the same; measured on held-out patients."""
-    x = np.concatenate([r for r, _ in rows]).astype(np.float64)
+    x = np.concatenate([r for r, _ in rows])
     clean = np.repeat([True, False], [len(r) for r, _ in rows])
     held_out = hold_out([g for _, groups in rows for g in groups], rules.holdout, rules.seed)
     scaler = StandardScaler().fit(x[~held_out])

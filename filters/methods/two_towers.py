@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
+from scipy.special import logsumexp
 
 from filters.banks import digests
 from filters.findings import EDITS, versions
@@ -208,8 +209,7 @@ class Towers:
 def _usual(rows: NDArray[np.float32], bank: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
     """float32[n]: how close each row usually comes to the bank's, in cosines: the soft maximum over it."""
     logits = np.asarray(rows @ bank.T, np.float64) * scale
-    top = logits.max(axis=1, keepdims=True)
-    return np.asarray((top[:, 0] + np.log(np.exp(logits - top).mean(axis=1))) / scale, np.float32)
+    return np.asarray(logsumexp(logits, axis=1, b=1 / len(bank)) / scale, np.float32)
 
 
 def _cosine(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
