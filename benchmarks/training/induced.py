@@ -79,34 +79,41 @@ class Ground:
 
 def measure(data: Path, seeds: int, work: Path, kinds: Iterable[str] = tuple(KINDS)) -> dict[str, Any]:
     """kind -> set or "pooled" -> measure -> selection -> the gain over all, its interval and the share of the oracle's
-    gain; of "all" the mean itself; "own faults" -> set -> filter -> AUROC against them, a seed each; "cpu-s". Each kind
-    is kept in ``work`` when it is done."""
+    gain; of "all" the mean itself; "own faults" -> set -> filter -> AUROC against them, a seed each; "cpu-s". Each seed
+    of a kind is kept in ``work`` when it is done."""
     torch.set_num_threads(1)
     sets = {name: read(data, name, work, faults=True) for name in SETS} | {VQA: _statements(data, work)}
     sets = {name: _reduced(pairs) for name, pairs in sets.items()}
     contraries = _contraries(data, work)
     found: dict[str, Any] = {}
     for kind in kinds:
-        kept = work / f"induced-{kind.replace(' ', '-')}-{seeds}.json"
-        if not kept.exists():
-            commit_json(kept, _of_kind(kind, seeds, sets, contraries))
-        found[kind] = read_json(kept)
+        done = []
+        for seed in range(1, seeds + 1):
+            kept = work / f"induced-{kind.replace(' ', '-')}-{seed}.json"
+            if not kept.exists():
+                commit_json(kept, _seed_of(kind, seed, sets, contraries))
+            done.append(read_json(kept))
+        found[kind] = told_of(done)
     return found | {"seeds": seeds}
 
 
-def _of_kind(kind: str, seeds: int, sets: dict[str, Reduced], contraries: Contraries) -> dict[str, Any]:
-    began, told = time.process_time(), []
+def told_of(done: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A kind's results, of what `measure` keeps of each seed."""
     own: dict[str, dict[str, list[float]]] = {}
-    for seed in range(1, seeds + 1):
-        told.append({})
-        for name, (pairs, turn) in sets.items():
-            ground = _parted(pairs, seed)
-            asked = replace(contraries, images=turn(contraries.images)) if name == VQA else None
-            told[-1][name], scores = _of_seed(ground, kind, seed, asked)
-            if kind == NATURAL and ground.faulty.any():
-                for by, score in scores.items():
-                    own.setdefault(name, {}).setdefault(by, []).append(auroc(score, ~ground.faulty))
-    return {**summary(told), "own faults": own, "cpu-s": time.process_time() - began}
+    for name, by, value in ((n, by, v) for seed in done for n, told in seed["own"].items() for by, v in told.items()):
+        own.setdefault(name, {}).setdefault(by, []).append(value)
+    return {**summary([seed["told"] for seed in done]), "own faults": own, "cpu-s": sum(seed["cpu-s"] for seed in done)}
+
+
+def _seed_of(kind: str, seed: int, sets: dict[str, Reduced], contraries: Contraries) -> dict[str, Any]:
+    began, told, own = time.process_time(), {}, {}
+    for name, (pairs, turn) in sets.items():
+        ground = _parted(pairs, seed)
+        queried = replace(contraries, images=turn(contraries.images)) if name == VQA else None
+        told[name], scores = _of_seed(ground, kind, seed, queried)
+        if kind == NATURAL and ground.faulty.any():
+            own[name] = {by: auroc(score, ~ground.faulty) for by, score in scores.items()}
+    return {"told": told, "own": own, "cpu-s": time.process_time() - began}
 
 
 def _reduced(pairs: Pairs) -> Reduced:
