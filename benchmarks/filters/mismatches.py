@@ -59,19 +59,20 @@ class Pairs:
 
 
 def read(data: Path, name: str, work: Path, faults: bool = False) -> Pairs:
-    """A set, with its own ``faults`` (placeholders, captions of three words) or without; features kept in ``work``."""
+    """A set, with its own ``faults`` (placeholders, captions of three words) or without; features kept in ``work``, and with
+    faults no pictures beside them."""
     column, kinds = SETS[name]
     with (data / name / "pairs.csv").open(newline="", encoding="utf-8") as file:
         rows = [r for r in csv.DictReader(file) if r[column].strip() and _path(data / name, r).is_file()]
     asked = _test_cases([r["group_id"] for r in rows])
     rows = [r for r in rows if faults or not is_faulty(r[column])]
+    kept = work / f"features-{name}{'-faults' * faults}.npz"
     records = Records(
         [f"{r['group_id']}-{i:05d}" for i, r in enumerate(rows)],
-        [_shrunk(_path(data / name, r).read_bytes()) for r in rows],
+        [b"" if faults and kept.exists() else _shrunk(_path(data / name, r).read_bytes()) for r in rows],
         [r[column] for r in rows],
         [r["group_id"] for r in rows],
     )
-    kept = work / f"features-{name}{'-faults' * faults}.npz"
     if not kept.exists():
         images, texts, _ = features(open_towers(PACKAGED, "cpu"), records)
         np.savez(kept, images=images, texts=texts)
