@@ -59,8 +59,8 @@ class Pairs:
 
 
 def read(data: Path, name: str, work: Path, faults: bool = False) -> Pairs:
-    """A set, with its own ``faults`` (placeholders, captions of three words) or without; features kept in ``work``, and with
-    faults no pictures beside them."""
+    """A set, with its own ``faults`` (placeholders, captions of three words) or without; features are kept in ``work``,
+    and with faults no pictures beside them."""
     column, kinds = SETS[name]
     with (data / name / "pairs.csv").open(newline="", encoding="utf-8") as file:
         rows = [r for r in csv.DictReader(file) if r[column].strip() and _path(data / name, r).is_file()]
