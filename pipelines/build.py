@@ -85,7 +85,7 @@ class Pipeline:
         """Decode, de-identify, verify, sign: the payload is written here, once."""
         r = self.recipe
         picture, report = r.picture_rules(), r.report_rules()
-        config = {"picture": asdict(picture), "report": asdict(report), "deid": asdict(r.deid)}
+        config = {"picture": asdict(picture), "report": asdict(report)}
         sealed, steps = str(self.sealed_index), str(self.run / "steps")
         stages = defer("curate.ingest.chain:ingest_stages", picture, report, self.secret, sealed)
 

@@ -147,10 +147,6 @@ class DeidRules(Masking, PixelPolicy):
     second_look: SecondLook = SecondLook()
     """What the verifier reads of the pictures that go out."""
 
-    def pixel_policy(self) -> PixelPolicy:
-        """What to do with text in pixels."""
-        return PixelPolicy(**{f.name: getattr(self, f.name) for f in fields(PixelPolicy)})
-
     def text_rules(self, dates: Literal["mask", "shift"], cut: tuple[Cut, ...] = ()) -> TextRules:
         """How report text is scrubbed, and which of its sentences go."""
         masking = {f.name: getattr(self, f.name) for f in fields(Masking)}

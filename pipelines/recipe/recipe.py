@@ -185,7 +185,7 @@ class Recipe(Part):
 
     def picture_rules(self) -> PictureRules:
         """How pixels are read, gated and kept."""
-        return PictureRules(self.image, self.deid.pixel_policy())
+        return PictureRules(self.image, self.deid)
 
     def report_rules(self) -> ReportRules:
         """Which text is kept."""
