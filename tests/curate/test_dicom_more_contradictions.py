@@ -345,3 +345,42 @@ def test_colours_that_one_frame_shows_are_those_of_all(tmp_path: Path, syntax: s
     for name, at in ((name, at) for name in "ab" for at in range(3)):
         found = load_dicom(tmp_path / name, at, RULES).pixels
         assert np.abs(found.astype(int) - frames[at]).max() <= (0 if holds == "RGB" else 2)
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_zeros_in_place_of_the_rest_of_native_pixels(tmp_path: Path, colour: bool) -> None:
+    pixels = 5 + texture(top=200) if not colour else 5 + echo(0.6) // 2
+    data = to_bytes(dataset(pixels))
+    start, line = len(data) - pixels.size, pixels.size // 48
+    for size in (20 * line + line // 2, 30 * line + 17):
+        (tmp_path / "a").write_bytes(data[: start + size] + bytes(pixels.size - size))
+        with pytest.raises(DropRecord, match="truncated"):
+            load_dicom(tmp_path / "a", 0, RULES)
+        outcome = clean_dicom(tmp_path / "a", ReleaseRules(deid=DeidRules("trust")), Pseudonymizer(bytes(32)))
+        assert outcome.reason is Reason.TRUNCATED
+    dark = pixels.copy()  # a dark lower half, and one whose border runs askew
+    dark[30:] = 0
+    (tmp_path / "a").write_bytes(to_bytes(dataset(dark)))
+    np.testing.assert_array_equal(load_dicom(tmp_path / "a", 0, RULES).pixels, dark)
+    dark[np.add.outer(np.arange(48), np.arange(40) // 8) > 24] = 0
+    (tmp_path / "a").write_bytes(to_bytes(dataset(dark)))
+    np.testing.assert_array_equal(load_dicom(tmp_path / "a", 0, RULES).pixels, dark)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_greys_by_pixel_that_the_header_calls_planes(tmp_path: Path, seed: int) -> None:
+    """Each value three times in turn is smooth, read as a plane."""
+    rgb = np.dstack([texture(40, 84, seed=seed)] * 3)
+    rgb[20:30, 21:] = rgb[20:30, 21:] * (0.2, 0.9, 0.5)
+    (tmp_path / "a").write_bytes(to_bytes(dataset(rgb, PlanarConfiguration=1)))
+    np.testing.assert_array_equal(load_dicom(tmp_path / "a", 0, RULES).pixels, rgb)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(129, 44), (57, 59), (87, 43), (43, 87)])
+def test_small_pictures_whose_rows_and_columns_are_exchanged(tmp_path: Path, rows: int, columns: int) -> None:
+    pixels = texture(rows, columns, top=3000)
+    (tmp_path / "a").write_bytes(to_bytes(dataset(pixels, Rows=columns, Columns=rows)))
+    with pytest.raises(DropRecord, match="fits_no_layout"):
+        load_dicom(tmp_path / "a", 0, RULES)
+    (tmp_path / "a").write_bytes(to_bytes(dataset(pixels)))
+    np.testing.assert_array_equal(load_dicom(tmp_path / "a", 0, WIDE).pixels, pixels)

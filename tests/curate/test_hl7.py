@@ -204,3 +204,7 @@ def test_documents_by_message_and_other_separators(tmp_path: Path) -> None:
     first, second = read_reports(tmp_path, ReportColumns())
     assert (first.accession, first.status, first.text) == ("AC7; PL1", "final", "All clear.")
     assert (second.accession, second.text) == ("AC8; PL1", "All clear.")
+    (tmp_path / "b.hl7").write_text(message("TX|||All clear.").translate(str.maketrans("^~", "%!")), newline="")
+    first, third = read_reports(tmp_path, ReportColumns())
+    usual = next(iter(read_messages(message("TX|||All clear."))))
+    assert third.patient == usual.known["patient"] and usual.known["patient_name"] in third.phi

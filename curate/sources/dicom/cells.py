@@ -44,15 +44,33 @@ def settle(cells: np.ndarray, layout: Layout, overlays: int = 0, *, doubted: boo
       there is an undeclared one where it goes on only from 0 to the highest number. ``doubted``: the code stream says
       that there is none, so the picture must show one.
 
-    Raises DropRecord PIXEL_BITS.
+    Raises DropRecord PIXEL_BITS, TRUNCATED (`_breaks_off`).
     """
     codes = cells.view(f"{cells.dtype.byteorder}u{cells.itemsize}")
+    if _breaks_off(codes, layout):
+        raise DropRecord(Reason.TRUNCATED)
     codes, layout = _at_bottom(codes, layout, overlays)
     above = int(np.bitwise_or.reduce(codes, axis=None)) >> layout.stored << layout.stored & ~overlays
     if above:
         layout = _explained(codes, layout, above)
     layout = replace(layout, signed=_is_signed(codes, layout.stored, declared=layout.signed, doubted=doubted))
     return mask(codes.view(f"{cells.dtype.byteorder}{'i' if layout.signed else 'u'}{cells.itemsize}"), layout), layout
+
+
+def _breaks_off(codes: np.ndarray, layout: Layout) -> bool:
+    """Do zeros begin within a line below one that goes on there, and fill the rest, an eighth of the lines at least? So
+    does a file of which only the length was copied, and no picture."""
+    by_pixel = codes.ndim > 2 and codes.shape[-1] == layout.samples == 3
+    rows, columns = codes.shape[-3:-1] if by_pixel else codes.shape[-2:]
+    for plane in codes.reshape(-1, rows, columns * (3 if by_pixel else 1)):
+        if plane[-1].any() or plane[-max(rows // 8, 1) :].any():
+            continue
+        last = int(np.flatnonzero(plane.any(axis=1)).max(initial=0))
+        end = int(np.flatnonzero(plane[last]).max(initial=-1)) + 1
+        parts = plane[last, :end], plane[last - 1, end:]
+        if last and all(part.size >= _FEW and (part != 0).mean() > 0.95 for part in parts):
+            return True
+    return False
 
 
 def mask(values: np.ndarray, layout: Layout) -> np.ndarray:

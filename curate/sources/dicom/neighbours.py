@@ -27,7 +27,8 @@ def nearest_stride(values: np.ndarray, strides: tuple[int, ...]) -> int | None:
 def is_wrapped(values: np.ndarray, line: int, others: set[int]) -> bool:
     """Are flat ``values`` lines of one of ``others``' lengths, and not of ``line``?
 
-    At the right length, and its multiples, their distance dips: it is nearer there than a little to either side.
+    At the right length, and its multiples, their distance dips: it is nearer there than a little to either side. Near
+    a multiple it dips, too, but less; of grain it dips little.
     """
     flat = values.reshape(-1)
     flat = flat[max(flat.size - _SAMPLE, 0) // 2 :][:_SAMPLE].astype(np.float64)  # margins say little
@@ -35,12 +36,13 @@ def is_wrapped(values: np.ndarray, line: int, others: set[int]) -> bool:
     def far(stride: int) -> float:
         return float(np.abs(flat[stride:] - flat[:-stride]).mean())
 
-    def dips(stride: int) -> bool:
+    def dips(stride: int, by: float = 0.8) -> bool:
         aside = max(stride // 8, 3)
-        return far(stride) < 0.8 * min(far(stride - aside), far(stride + aside))
+        return far(stride) < by * min(far(stride - aside), far(stride + aside))
 
     possible = {o for o in others if _FEW <= o != line and 2 * o < flat.size}
-    return bool(possible) and not dips(line) and any(dips(o) and far(o) < 0.8 * far(line) for o in possible)
+    allowed = 0.6 if dips(line) else 0.8 if dips(line, by=0.97) else 0.9
+    return any(dips(o, by=max(allowed, 0.8)) and far(o) < allowed * far(line) for o in possible)
 
 
 def frames_or_strips(frames: np.ndarray) -> Literal["frames", "strips"] | None:

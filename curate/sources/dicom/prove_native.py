@@ -26,6 +26,7 @@ WIDTHS = (8, 16, 32)  # of a cell, in bits
 _GLANCE = 1 << 20  # bytes of several frames that are looked at, if they are two
 _ORDER_SAMPLE = 1 << 16  # cells that show the byte order
 _FEW = 16  # rows and columns below which smoothness says nothing
+_MOSTLY = 0.5  # of the pixels
 _GREYER = 0.2  # more of the pixels are grey: three equal channels do not come by chance
 
 
@@ -190,8 +191,12 @@ def _planar(file: DicomFile, layout: Layout) -> Layout:
     by_pixel = cells[: 3 * count].reshape(layout.rows, layout.columns, 3)
     by_plane = np.moveaxis(cells[: 3 * count].reshape(3, layout.rows, layout.columns), 0, -1)
     here, other = (by_plane, by_pixel) if layout.planar else (by_pixel, by_plane)
-    if _grey(here, layout) == 1:
+    told = _grey(here, layout)
+    if told == 1:
         return layout
+    changed = by_pixel[:, 1:][(by_pixel[:, 1:] != by_pixel[:, :-1]).any(axis=2)]
+    if layout.planar and told < _MOSTLY and changed.size and _grey(changed, layout) > _MOSTLY:
+        return replace(layout, planar=0)  # greys that change from pixel to pixel, all three at once
     rougher = roughness(here) / max(roughness(other), 1e-9)
     swapped = rougher > 1.3 if layout.planar else rougher > 1.2 and is_one_channel(cells[: 3 * count], layout.columns)
     if swapped or (rougher > 1 and _grey(other, layout) - _grey(here, layout) > _GREYER):

@@ -278,11 +278,12 @@ def _known(segments: Segments, marks: str) -> dict[str, str]:
     # the study may be an observation of that name (IHE RAD TF-2, 4.28)
     uids = (_get(s, 5).split(marks[1])[0] for s in segments.get("OBX", ()) if "113014" in _get(s, 3))
     patient = next(iter(segments.get("PID", ())), ())
+    usual = str.maketrans(marks[1:3], "^~")  # what ids and names are read by, whatever the message separates with
     return {
         "accession": "; ".join(orders),
         "study": next(chain(_firsts(segments, _STUDY, marks), uids), ""),
-        "patient": _get(patient, 3),
-        "patient_name": _get(patient, 5).split(marks[2])[0],
+        "patient": _get(patient, 3).translate(usual),
+        "patient_name": _get(patient, 5).split(marks[2])[0].translate(usual),
         "date": next(_firsts(segments, _DATE, marks), ""),
         "status": next(filter(declared_status, statuses), ""),
         "order": next(_firsts(segments, _TIMES, marks), ""),

@@ -108,7 +108,8 @@ def _words(value: Any) -> str:
     if not isinstance(value, list):
         return as_string(value)
     items = [_words(item) for item in value]
-    return ("\n" if any(" " in item.strip() for item in items) else "; ").join(items)
+    are_lines = any(" " in item.strip() or item.strip().endswith((".", ":")) for item in items)
+    return ("\n" if are_lines else "; ").join(items)
 
 
 def make_report(
