@@ -108,9 +108,7 @@ class BinaryRules(Learner):
     share: float = 3.0
     """Pool pairs for each clean one, at most."""
     holdout: float = 0.2
-    """Share of the clean set, whole patients, that is not learned from."""
     threads: int = 2
-    """torch threads of each process, on which CPU sums depend."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +122,7 @@ class FusedRules(Trained):
     epochs: int = 18
     """Passes over the clean set."""
     batch: int = 32
-    """Pairs of a step."""
     lr: float = 7e-4
-    """The highest rate."""
     warmup: float = 0.1
     """Share of the training in which the rate rises."""
     contrast_first: float = 0.4
@@ -138,7 +134,6 @@ class FusedRules(Trained):
     """Share of a momentum model's targets in what the contrast is to say, for pairs that may be wrong (ALBEF,
     2107.07651; BLIP has 0.4)."""
     threads: int = 2
-    """torch threads of each process, on which CPU sums depend."""
 
 
 @dataclass(frozen=True)
@@ -169,11 +164,8 @@ class Blip2Rules(FusedRules):
     views: int = 4
     """Changed copies of each image that are encoded and kept; training draws among them."""
     epochs: int = 10
-    """Passes over the clean set."""
     lr: float = 1e-3
-    """The highest rate."""
     contrast_first: float = 0.3
-    """Share of the epochs with ITC alone."""
 
 
 @dataclass(frozen=True)

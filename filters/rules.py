@@ -155,7 +155,6 @@ class TrainingRules(CommonRules):
     accumulate: AtLeastOne = 1
     """Micro-batches a step: the same gradient in less memory."""
     threads: Threads = 1
-    """torch threads of each process, on which CPU sums depend."""
     precision: Literal["auto", "float32", "bf16"] = "auto"
     """auto: bf16 on a GPU."""
     grad_checkpointing: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,7 +54,7 @@ def train_filter(
         folder = pipeline.filter_folders[name]
         if to is not None:
             folder = Path(shutil.copytree(local_folder(folder), to / name if len(trained) > 1 else to))
-        out.print_json(json.dumps(read_json(folder / "card.json").get("metrics", {})))
+        _print_metrics(read_json(folder / "card.json").get("metrics", {}))
         out.print(f"filter: {near(folder)}", soft_wrap=True)
 
 
@@ -102,8 +103,13 @@ def train(
     if json_:
         print_json({"model": str(model), "metrics": card["metrics"], "data": card["data"]})
         return
-    out.print_json(json.dumps(card["metrics"]))
+    _print_metrics(card["metrics"])
     out.print(f"model: {near(model)}", soft_wrap=True)
+
+
+def _print_metrics(metrics: Mapping[str, Any]) -> None:
+    for name, value in metrics.items():
+        out.print(f"{name:32} {value:.4g}" if isinstance(value, float) else f"{name:32} {value}", markup=False)
 
 
 def evaluate(

@@ -22,11 +22,12 @@ T = TypeVar("T")
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in ``path``, or the one of that name that is installed with the package, with ``dotted.field=value``
     overrides; RecipeError says what is wrong and the fix."""
-    shipped = RECIPES / f"{path}.yaml"
-    is_name = len(path.parts) == 1 and not path.suffix
-    return validated(
-        _read(shipped if is_name and shipped.is_file() and not path.is_file() else path), overrides, Recipe
-    )
+    return validated(_read(path if path.is_file() else _installed().get(str(path), path)), overrides, Recipe)
+
+
+def _installed() -> dict[str, Path]:
+    """The recipes that come with the package, those of training among them, by name."""
+    return {path.stem: path for path in sorted(RECIPES.rglob("*.yaml"))}
 
 
 def load_release(path: Path | None, overrides: Sequence[str] = ()) -> ReleaseRules:
@@ -38,8 +39,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        there = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.yaml")))
-        fix = f"give the path of a recipe file, or the name of one that is installed: {there}"
+        fix = f"give the path of a recipe file, or the name of one that is installed: {', '.join(sorted(_installed()))}"
         raise RecipeError(str(path), f"cannot read it ({error.strerror})", fix) from None
     except UnicodeDecodeError:
         raise RecipeError(str(path), "is not a text file", "give the path of a YAML recipe") from None

@@ -58,10 +58,8 @@ class Filter(BaseModel):
 
 
 class Capfilt(CapfiltRules):
-    """CapFilt, where the recipe names it: the blip ``filter``, by its name in ``filters`` or by a folder (a path with a
-    slash), proposes a text for every image of the splits that are cut; the matching head judges it and the record's
-    own. ``unbelieved``: what becomes of a record of which it accepts neither. The rest:
-    `filters.registry.CapfiltRules`."""
+    """CapFilt: a blip filter proposes a text for every image of the splits that are cut; its matching head judges that
+    and the record's own. The other fields: `filters.registry.CapfiltRules`."""
 
     filter: Annotated[str, AfterValidator(lambda v: str(Path(v).absolute()) if "/" in v else v)]
     """A blip filter's name in filters, or its folder (a path with a slash)."""

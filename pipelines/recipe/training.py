@@ -20,7 +20,7 @@ RANDOM, ORACLE, CHOSEN = "random", "oracle", "recipe"  # selections of every com
 
 class EvaluationSet(Part):
     """Data that no filter and no model may have seen: what of the pool is in it, by key, pixels, near-duplicate picture
-    or patient, is dropped. Anything that `curate evaluate` reads."""
+    or patient, is dropped."""
 
     path: Annotated[Path, AfterValidator(Path.absolute)]
     """Anything that `curate evaluate` reads."""
@@ -29,10 +29,8 @@ class EvaluationSet(Part):
 
 
 class Train(BaseModel):
-    """The final model, with the fields of `filters.rules` (docs/training.md). The fields below decide how it
-    is trained, not what it becomes: ``processes`` of torch, ``loaders`` that decode for each, ``checkpoint_every``
-    steps (0: twenty in all); ``export`` to layouts of other libraries, and what its card says of its licence.
-    ``shards`` are trained on in place of a run's: such a recipe needs no images and no reports."""
+    """The final model, with the fields of `filters.rules` (docs/training.md); those below decide how it is trained, not
+    what it becomes. A recipe with ``shards`` needs no images and no reports."""
 
     model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
 
@@ -64,13 +62,8 @@ class Train(BaseModel):
 
 
 class Compare(Part):
-    """``selections`` are compared beside the unfiltered pool, a random part of it, the top by each filter and the
-    recipe's own cut; where truth is known, beside its right pairs too. All keep ``keep`` of the train split (null: as
-    much as the recipe's cut keeps) and train on ``samples`` pairs (null: twenty passes over what is kept), with
-    ``seeds`` seeds. ``fractions`` are further sizes of the recipe's cut; ``budgets`` shares of the samples at which
-    it and the pool are trained again. ``choose``: which of the cuts by one filter makes the best models is told by the
-    validation split (Data Filtering Networks), while what is reported is measured on other records. ``train`` and
-    ``evaluate`` override the fields of those parts."""
+    """Trainings of one model on the unfiltered pool, a random part of it, the top by each filter, the recipe's own cut
+    and, where truth is known, its right pairs."""
 
     seeds: Annotated[int, Field(ge=1)] = 3
     """Trainings of each selection."""
@@ -85,7 +78,8 @@ class Compare(Part):
     budgets: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     """Shares of the samples at which it and the pool are trained again."""
     choose: bool = False
-    """Choose a filter by the models trained on its cut, measured on the validation split."""
+    """Choose a filter by the models trained on its cut, measured on the validation split (Data Filtering Networks);
+    what is reported is measured on other records."""
     headline: tuple[str, str] = ("retrieval/image_to_text", "r10")
     """Task and metric that are printed."""
     train: dict[str, Any] = Field(default_factory=dict)

@@ -35,7 +35,7 @@ def tiny_form(path: Path) -> list[str]:
     """The overrides of the command in the recipe's first lines."""
     lines = [line[1:].strip().removesuffix("\\") for line in path.read_text().splitlines() if line.startswith("#")]
     words = shlex.split(" ".join(lines[lines.index(next(x for x in lines if x.startswith("curate train"))) :]))
-    assert words[:3] == ["curate", "train", f"pipelines/recipes/train/{path.name}"]
+    assert words[:3] == ["curate", "train", path.stem] and load_recipe(Path(path.stem)) == load_recipe(path)
     return [words[i + 1] for i, word in enumerate(words) if word == "--set"]
 
 
