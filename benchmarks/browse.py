@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -83,7 +84,7 @@ def make_run(folder: Path, records: int) -> None:
         _step(folder, "index", _parts(conform(ingested.drop_columns(["drop_step", "drop_reason"]), FATE))),
         _step(folder, "ingest", _parts(conform(ingested, RECORD))),
         _step(folder, "dedup", [conform(pa.table(dedup), DEDUP)]),
-        _step(folder, "score", _parts(scored)),
+        _step(folder, "score", _parts(scored, np.searchsorted(unique, np.arange(0, records, PER_PART)))),
     ]  # fmt: skip
     _, ingest, deduped, score = (str(folder / "steps" / name) for name in steps)
     task = SelectTask(ingest, 0, deduped, score, SelectRules(by="dfn", keep=0.3), SplitRules(val=0.05, test=0.05))
@@ -96,8 +97,10 @@ def make_run(folder: Path, records: int) -> None:
     commit_marker(folder / FINISHED, {"steps": steps})
 
 
-def _parts(table: pa.Table) -> list[pa.Table]:
-    return [table.slice(i, PER_PART) for i in range(0, table.num_rows, PER_PART)]
+def _parts(table: pa.Table, begins: Sequence[int] | None = None) -> list[pa.Table]:
+    """A part for each partition, whose first rows are ``begins``."""
+    starts = range(0, table.num_rows, PER_PART) if begins is None else begins
+    return [table.slice(a, b - a) for a, b in pairwise([*starts, table.num_rows])]
 
 
 def _step(run: Path, name: str, parts: Sequence[pa.Table]) -> str:

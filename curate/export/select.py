@@ -169,7 +169,7 @@ class SelectTask:
             out["age"] = facts["age"].cast(pa.float32()).to_numpy(zero_copy_only=False)
         wanted = [*self.rules.score_columns, *(["findings"] if self.rules.reads_findings else [])]
         available = [n for n in columns_in(place(self.scores)) if not n.endswith("_embedding")] if self.scores else []
-        if not available:  # nothing was scored
+        if not available or not len(keys):  # nothing was scored, or there is nothing here
             empty = np.full(len(keys), np.nan, np.float32)
             no_findings = Labels(np.zeros(len(keys), np.int32), ("",))
             return out | {n: no_findings if n == "findings" else empty for n in wanted}

@@ -426,6 +426,14 @@ def test_many_parts_and_few_make_the_same_selection(tmp_path: Path) -> None:
     assert made[2][1].count(None) == 1 == made[FEW + 2][1].count(None)
 
 
+def test_where_every_record_is_a_duplicate_nothing_is_selected(tmp_path: Path) -> None:
+    task = archive(tmp_path, dfn=numbers(), findings=pa.array(["mass", "normal"] * 30))
+    path = part_path(tmp_path / "dedup", 0)
+    pq.write_table(drop(pq.read_table(path), np.ones(60, bool), "dedup", Reason.DUPLICATE_IMAGE), path)
+    task = dataclasses.replace(task, rules=SelectRules(by="dfn", keep=0.5, floor=Floor(("finding",), 0.4)))
+    assert rows_of(task).num_rows == 0
+
+
 def test_a_part_written_anew_is_seen(tmp_path: Path) -> None:
     task = archive(tmp_path, parts=FEW + 2, dfn=numbers())
     before = rows_of(task)["score"].to_pylist()
