@@ -1,14 +1,13 @@
-"""Fits both networks of the text rules and writes them: one command, the same bytes each time.
+"""Fits both networks of the text rules and chooses the tagger's limits: one command, the same bytes each time.
 
-    python -m benchmarks.deid.fit [--cross]        # eight CPU-minutes; --cross: judge alone, write nothing
+    python -m benchmarks.deid.fit [--out FOLDER]        # where the product reads them, if no folder is named
 
 Texts with marked identifiers (`tagger_texts`) and sentences of our own making (`made_sentences`) give the decision per
 word, then the tagger, which is fitted to texts as a decision reads them that has not seen their writer: each of
-`FOLDS` is left out once. What is written is fitted to all, with the limits that `fit_tagger.LIMITS` declares; --cross
-says of every fold what is left and lost by networks that have not seen it, and which limits would cost least. The
-files that are shipped are of the fit before this command (DECISIONS, 2026-11-29). Seeds are fixed and one thread adds
-up, so the same machine writes the same bytes; another kind of CPU may add in another order and differ in last bits.
-The texts, the word lists, the rules in front (`first_look`) and faker's lists of names (MIT; the version of
+`FOLDS` is left out once. What networks that have not seen a fold say of its texts is what the limits are chosen by
+(`fit_tagger.choose`), and it is told fold by fold. What is written is fitted to all. Seeds are fixed and one thread
+adds up, so the same machine writes the same bytes; another kind of CPU may add in another order and differ in last
+bits. The texts, the word lists, the rules in front (`first_look`) and faker's lists of names (MIT; the version of
 constraints.txt) are what it hangs on.
 """
 
@@ -25,7 +24,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from benchmarks.deid import fit_tagger, fit_words
-from benchmarks.deid.fit_tagger import LIMITS, Example, Held, example, shares, total
+from benchmarks.deid.fit_tagger import Example, Held, example, shares, total
 from benchmarks.deid.made_sentences import Maker, load_names
 from benchmarks.deid.tagger_texts import FOLDS, FRESH, LATER, WRITERS, Drawer, Marked, forms, framed, sentences, written
 from curate.deid.text import features, tagger
@@ -35,6 +34,8 @@ DATA = Path(vocabulary.__file__).parent / "data"
 SENTENCES = 50_000  # texts of them, for the decision per word
 OFTEN = 2  # times the words of marked texts count there
 TIMES_WORDS, TIMES_TAGGER = 4, 3  # times each marked text is drawn anew
+EVERY = 5  # of which held-out texts one is asked for the limits
+SMALL, STEPS = 500, 127  # rows of a table that is kept as it is; steps on either side of 0 of those of a larger one
 
 
 def fit_words_blind() -> list[fit_words.Numbers]:
@@ -70,11 +71,11 @@ def told(held: Sequence[Held], limits: fit_tagger.Numbers | None) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--cross", action="store_true", help="judge alone, write nothing")
+    parser.add_argument("--out", type=Path, default=DATA, help="where words.npz and tagger.npz are written")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        fit(cross=given.cross)
+        fit(given.out)
 
 
 def read(blind: Sequence[fit_words.Numbers]) -> list[list[Example]]:
@@ -94,27 +95,34 @@ def read(blind: Sequence[fit_words.Numbers]) -> list[list[Example]]:
 def held_out(left_out: int, blind: Sequence[fit_words.Numbers], drawn: Sequence[Sequence[Example]]) -> list[Held]:
     """The texts of one of `FOLDS`, read by networks that were fitted without them."""
     fitted = fit_tagger.fit([one for at, some in enumerate(drawn) if at != left_out for one in some])
+    fitted = {name: value.astype(np.float32) for name, value in fitted.items()}
     fit_words.use(blind[left_out])
     return [Held.of(one, fitted) for one in judged([t for n in FOLDS[left_out] if n != FRESH for t in written(n)])]
 
 
-def fit(*, cross: bool) -> None:
+def fit(out: Path) -> None:
     blind = fit_words_blind()
     drawn = read(blind)
-    for left_out in range(len(FOLDS)) if cross else ():
-        held = held_out(left_out, blind, drawn)
-        print(
-            "".join(FOLDS[left_out]),
-            f"rules alone: {told(held, None)}\n  with tagger: {told(held, LIMITS)}",
-            flush=True,
-        )
-        chosen = fit_tagger.choose(held[::4])
-        print("  least cost at", {k: [round(float(x), 3) for x in v] for k, v in chosen.items()}, flush=True)
-    if not cross:
-        fitted = fit_tagger.fit([one for some in drawn for one in some])
-        np.savez_compressed(DATA / "words.npz", **blind[-1], features=np.array(features.version(), np.int32))
-        np.savez_compressed(DATA / "tagger.npz", **fitted, **LIMITS, version=np.array(tagger.version(), np.int32))
+    held = [held_out(left_out, blind, drawn) for left_out in range(len(FOLDS))]
+    limits = fit_tagger.choose([one for some in held for one in some][::EVERY])
+    print("limits", {name: [round(float(x), 3) for x in values] for name, values in limits.items()})
+    for names, some in zip(FOLDS, held, strict=True):
+        print("".join(names), f"rules alone: {told(some, None)}\n  with tagger: {told(some, limits)}", flush=True)
+    fitted = fit_tagger.fit([one for some in drawn for one in some])
+    out.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(out / "words.npz", **blind[-1], features=np.array(features.version(), np.int32))
+    write(out / "tagger.npz", fitted | limits | {"version": np.array(tagger.version(), np.int32)})
     print(f"{time.process_time():.0f} CPU-s")
+
+
+def write(path: Path, numbers: fit_words.Numbers) -> None:
+    """Large tables in whole steps, each column with its own size of a step, as `looks.read_weights` reads them."""
+    kept = dict(numbers)
+    for name, values in numbers.items():
+        if values.ndim == 2 and len(values) > SMALL:
+            step = np.abs(values.astype(np.float32)).max(axis=0) / STEPS
+            kept |= {name: np.round(values / step).astype(np.int8), f"{name} step": step.astype(np.float32)}
+    np.savez_compressed(path, **kept)
 
 
 if __name__ == "__main__":

@@ -43,20 +43,14 @@ _SAINTS = words("st mt ft")  # before a full stop
 
 
 def is_protected(tokens: Tokens, i: int, label: str, *, inside: bool = False) -> bool:
-    """Words and numbers that the tagger does not add: those of the closed class, of grammar, of a number that counts;
-    abbreviations and departments where they are not ``inside`` what goes ("Barron Children's ED").
-
-    Levels, heads and a list's numbers are cut out of what it adds by `closed_class`, as of whatever found a span.
+    """Words and numbers that the tagger adds only where it is all but sure: cues of a number, what counts and what it
+    counts; abbreviations and departments where they are not ``inside`` what goes ("Barron Children's ED").
     """
     form = tokens.forms[i]
     lower = form.lower()
     if form.isalpha():
-        if lower in roles.PROTECTED:
-            return not (lower in _COUNTING and label in _NUMBERED)
         if label == "ADDRESS" and lower in roles.PARTS_OF_PLACES and _leads_a_number(tokens, i):
             return True  # "MAU K3", "bed 14": the cue stays
-        if label == "ADDRESS" and lower in _EXAMS and _leads_an_exam(tokens, i):
-            return True  # "Mercy Hospital CT head", no "Hartford CT"
         if lower in roles.LICENSED or (form.isupper() and kind(lower) & Kind.SHORT and not inside):
             return True
         if (
@@ -74,6 +68,21 @@ def is_protected(tokens: Tokens, i: int, label: str, *, inside: bool = False) ->
     k = 2 if after[0] == "." and after[1].isdecimal() else 0  # 3.5 cm
     k += after[k] == "-"  # 67-year-old
     return after[k].lower() in _UNIT and not (label == "AGE" and int(form) >= _OLD)
+
+
+def _never_goes(tokens: Tokens, i: int, label: str) -> bool:
+    """Words of the closed class and of grammar; as a name clinical words that no list of names or towns holds; as a
+    place examinations ("Mercy Hospital CT head", no "Hartford CT").
+
+    Levels, heads and a list's numbers are cut out of what the tagger adds by `closed_class`, as of whatever found a
+    span.
+    """
+    lower = tokens.forms[i].lower()
+    if lower in roles.PROTECTED:
+        return not (lower in _COUNTING and label in _NUMBERED)
+    if label == "ADDRESS":
+        return lower in _EXAMS and _leads_an_exam(tokens, i)
+    return label == "NAME" and _is_of_medicine(tokens.forms[i])
 
 
 def _leads_an_exam(tokens: Tokens, i: int) -> bool:
@@ -96,7 +105,8 @@ def revised(
     """What goes: of ``masked`` what the tagger does not take back, and what it adds; and which words it took back.
 
     ``limits``: "begin" (len(LABELS),) the chance of being anybody's from which a token goes as such a label, "inside"
-    (1,) that of one beside a token that goes, "back" (len(SOURCES),) the chance of being nobody's from which what such
+    (1,) that of one beside a token that goes, "sure" (2,) those from which what `is_protected` goes as well, by itself
+    and beside a token that goes, "back" (len(SOURCES),) the chance of being nobody's from which what such
     a source masks comes back, "site" (2,) the chances of being of a place from which what goes is one, and from which
     what stands beside a place goes along.
     """
@@ -105,8 +115,9 @@ def revised(
     masks = np.asarray(tokens.masks, np.int64)
     free = masks < 0
     own = free & (1 - chances[:, 0] >= limits["begin"][which])
+    sure = 1 - chances[:, 0] >= limits["sure"][0]
     for i in map(int, np.flatnonzero(own)):
-        own[i] = _may_go(tokens, i, LABELS[which[i]])
+        own[i] = _may_go(tokens, i, LABELS[which[i]], sure=sure[i])
     labels = np.where(free, which, np.array([*(_LABEL.get(label_of(one), 0) for one in masked), 0])[masks])
     removed = own | ~(free | back)
     _grow(tokens, chances, free, removed, labels, limits)
@@ -115,7 +126,7 @@ def revised(
         removed[i] = not _is_of_medicine(tokens.forms[i])  # alone it is no place
     for i in map(int, np.flatnonzero(removed & free)):
         for k in _glued_numbers(tokens, i):
-            if free[k] and not removed[k] and _may_go(tokens, k, LABELS[labels[i]]):
+            if free[k] and not removed[k] and _may_go(tokens, k, LABELS[labels[i]], sure=sure[k]):
                 removed[k], labels[k] = True, labels[i]  # "18.20" goes whole
     spans += _own_spans(tokens, removed & free, labels)
     words = [i for i in map(int, np.flatnonzero(back)) if tokens.forms[i][0].isalnum()]
@@ -133,7 +144,7 @@ def _grow(
     """Along with what goes goes what stands beside it and may be of the same; with a place what places are named by
     ("Oakmont Middle School", "Kerrville, TX"). ``removed`` and ``labels`` take it in."""
     anyone, chance, count = 1 - chances[:, 0], chances[:, _PLACE], len(tokens.forms)
-    a_place, part = map(float, limits["site"])
+    (a_place, part), surely = map(float, limits["site"]), float(limits["sure"][1])
     site = removed & ((labels == _PLACE) | (~free & (chance >= a_place)))
     level = not any(form.istitle() and len(form) > 1 for form in tokens.forms)
     for step in (1, -1):
@@ -141,7 +152,7 @@ def _grow(
             word, i = tokens.forms[last], last + step
             while 0 <= i < count and free[i] and not removed[i]:
                 along = anyone[i] >= limits["inside"][0] and labels[i] == labels[last]
-                along = along and _may_go(tokens, i, LABELS[labels[i]], signs=True)
+                along = along and _may_go(tokens, i, LABELS[labels[i]], sure=anyone[i] >= surely, beside=True)
                 if not along and site[last]:
                     beside, i = i, _behind_joints(tokens, i, step)
                     named = len(word) > 2 and not word.isdecimal() and (i == beside or chance[i] >= part)
@@ -170,7 +181,11 @@ def _is_part(tokens: Tokens, i: int, likely: bool, *, level: bool, named: bool) 
     ("MAU K3", "bed 14")."""
     form = tokens.forms[i]
     lower = form.lower()
-    if not form[0].isalnum() or (form.islower() and not level) or is_protected(tokens, i, "ADDRESS", inside=True):
+    if (
+        not form[0].isalnum()
+        or (form.islower() and not level)
+        or not _may_go(tokens, i, "ADDRESS", sure=False, beside=True)
+    ):
         return False
     if lower in roles.PARTS_OF_PLACES:
         return named
@@ -187,12 +202,12 @@ def _glued_numbers(tokens: Tokens, i: int) -> list[int]:
     return found
 
 
-def _may_go(tokens: Tokens, i: int, label: str, *, signs: bool = False) -> bool:
+def _may_go(tokens: Tokens, i: int, label: str, *, sure: bool, beside: bool = False) -> bool:
+    """``sure``: the tagger is all but sure of it; ``beside``: it stands beside what goes, where signs may go too."""
     form = tokens.forms[i]
-    if form[0] == BARRIER or form == "\n" or not (signs or form[0].isalnum()):
+    if form[0] == BARRIER or form == "\n" or not (beside or form[0].isalnum()) or _never_goes(tokens, i, label):
         return False
-    inside = signs and label == "ADDRESS"
-    return not is_protected(tokens, i, label, inside=inside) and not (label == "NAME" and _is_of_medicine(form))
+    return sure or not is_protected(tokens, i, label, inside=beside and label == "ADDRESS")
 
 
 def _is_of_medicine(form: str) -> bool:

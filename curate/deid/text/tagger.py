@@ -16,8 +16,6 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +25,7 @@ from curate.deid.text import features
 from curate.deid.text.closed_class import Found
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.text_index import is_shouted
+from curate.deid.words.looks import read_weights
 
 LABELS = ("", "NAME", "ADDRESS", "DATE", "AGE", "PHONE", "ID", "EMAIL", "URL")  # "": of no one
 WORDS, AFFIXES = 4096, 1024  # rows of hashed words, and of their first and last three letters
@@ -168,9 +167,7 @@ def label_of(one: Found) -> str:
 @cache
 def weights() -> dict[str, NDArray[np.float32]]:
     """The fitted numbers."""
-    raw = (files("curate.deid.words") / "data" / "tagger.npz").read_bytes()
-    with np.load(BytesIO(raw), allow_pickle=False) as loaded:
-        return {name: loaded[name].astype(np.float32) for name in loaded.files}
+    return read_weights("tagger")
 
 
 def version() -> int:
@@ -187,7 +184,7 @@ def limits(scale: float = 1.0, *, shifted: bool = False) -> dict[str, NDArray[np
     begin[LABELS.index("NAME")] = min(1.0, begin[LABELS.index("NAME")] * scale)
     if shifted:
         back[[SOURCES.index("date"), SOURCES.index("date without a day")]] = NEVER
-    return {"begin": begin, "inside": fitted["inside"], "back": back, "site": fitted["site"]}
+    return {name: fitted[name] for name in ("inside", "site", "sure")} | {"begin": begin, "back": back}
 
 
 @lru_cache(maxsize=20_000)

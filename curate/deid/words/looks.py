@@ -26,12 +26,19 @@ def buckets(word: str) -> tuple[int, ...]:
     return tuple(sorted({zlib.crc32(run.encode()) % BUCKETS for run in runs}))
 
 
+def read_weights(name: str) -> dict[str, NDArray[np.float32]]:
+    """The fitted numbers of a file of `data`; large tables are kept as whole steps, and beside them how large the steps
+    of each column are."""
+    raw = (files("curate.deid.words") / "data" / f"{name}.npz").read_bytes()
+    with np.load(BytesIO(raw), allow_pickle=False) as loaded:
+        found = {key: loaded[key].astype(np.float32) for key in loaded.files}
+    return {key: value * found.get(f"{key} step", np.float32(1)) for key, value in found.items() if key[-5:] != " step"}
+
+
 @cache
 def weights() -> dict[str, NDArray[np.float32]]:
     """The fitted numbers: those of this module ("letters") and of `curate.deid.text.decide`."""
-    raw = (files("curate.deid.words") / "data" / "words.npz").read_bytes()
-    with np.load(BytesIO(raw), allow_pickle=False) as loaded:
-        return {name: loaded[name].astype(np.float32) for name in loaded.files}
+    return read_weights("words")
 
 
 def name_likeness(word: str) -> float:
