@@ -44,9 +44,8 @@ class PlanTask:
                 problem = "the plan that export.append continues is gone, and its continuation is damaged"
                 raise RunError(f"{problem}; --set export.append=false plans all shards anew")
             earlier = read_parts(place(self.continued), ["key", "split", "name"])
-        kept = [_kept(table) for table in read_slices(place(self.selection), (*_COLUMNS, "drop_reason"))]
-        planned = _numbered(pl.concat(kept), self.per_shard, earlier)
-        return (_rows(planned.slice(at, SLICE)) for at in range(0, max(planned.height, 1), SLICE))
+        kept = map(_kept, read_slices(place(self.selection), (*_COLUMNS, "drop_reason")))
+        return _planned(kept, self.per_shard, earlier)
 
 
 def plan_shards(selection: pa.Table, per_shard: int, earlier: pa.Table | None = None) -> pa.Table:
@@ -56,7 +55,8 @@ def plan_shards(selection: pa.Table, per_shard: int, earlier: pa.Table | None = 
     What has a shard in an ``earlier`` plan stays there, in the same order; the rest fills shards after those. A shard
     that loses all its records keeps its name, and one row under `NOBODY`.
     """
-    return _rows(_numbered(_kept(selection), per_shard, earlier))
+    kept = _kept(selection).sort("partition", maintain_order=True)
+    return pa.concat_tables(_planned(iter([kept]), per_shard, earlier))
 
 
 def _kept(selection: pa.Table) -> pl.DataFrame:
@@ -64,15 +64,33 @@ def _kept(selection: pa.Table) -> pl.DataFrame:
     return cast("pl.DataFrame", pl.from_arrow(kept)).with_columns(pl.col("split").cast(pl.Enum(SPLITS)))
 
 
-def _numbered(kept: pl.DataFrame, per_shard: int, earlier: pa.Table | None) -> pl.DataFrame:
-    """In the order of the shards, with the ``number`` of each within its split and the ``shard`` over all."""
-    # in ingest order, on which the writer relies
-    planned = kept.lazy().sort("split", "partition", maintain_order=True)
-    if earlier is None:
-        planned = planned.with_columns((pl.int_range(pl.len()).over("split") // per_shard).alias("number"))
-    else:
-        planned = _continued(planned, cast("pl.DataFrame", pl.from_arrow(earlier)), per_shard)
-    return planned.with_columns(pl.struct("split", "number").rle_id().alias("shard")).collect()
+def _planned(kept: Iterator[pl.DataFrame], per_shard: int, earlier: pa.Table | None) -> Iterator[pa.Table]:
+    """SHARD_PLAN of what is ``kept``, slices in ingest order; all of it is held only where it continues a plan."""
+    if earlier is not None:
+        planned = _continued(pl.concat(kept).lazy(), cast("pl.DataFrame", pl.from_arrow(earlier)), per_shard)
+        whole = planned.with_columns(pl.struct("split", "number").rle_id().alias("shard")).collect()
+        yield from (_rows(whole.slice(at, SLICE)) for at in range(0, max(whole.height, 1), SLICE))
+        return
+    shards = rows = 0
+    split_before = SPLITS[0]
+    for split, part in _by_split(kept):
+        if split != split_before:
+            shards, rows, split_before = shards - (-rows // per_shard), 0, split
+        number = ((rows + pl.int_range(pl.len())) // per_shard).alias("number")
+        yield _rows(part.with_columns(number, (shards + number).alias("shard")))
+        rows += part.height
+
+
+def _by_split(kept: Iterator[pl.DataFrame]) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Of each split in turn, the rows a slice at a time. Those of train, which are most, are not held."""
+    first, *others = SPLITS
+    later = []
+    for table in kept:
+        yield first, table.filter(pl.col("split") == first)
+        later.append(table.filter(pl.col("split") != first))
+    for split in others:
+        for table in later:
+            yield split, table.filter(pl.col("split") == split)
 
 
 def _rows(table: pl.DataFrame) -> pa.Table:
