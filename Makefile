@@ -84,6 +84,7 @@ bench-train: $(VENV)/ready
 bench-scale: $(VENV)/ready
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.upkeep
+	$(BIN)/python -m benchmarks.narrow
 
 clean:
 	rm -rf $(VENV) .venv-docs site $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
