@@ -1,11 +1,11 @@
 """CPU of what happens to a run after its first time: nothing new, a touched table, 1 % more studies, a withdrawal.
 
-    python -m benchmarks.upkeep [--patients 10000] [--per-partition 10] [--side 128] [--search] [--out results/upkeep.json]
+    python -m benchmarks.upkeep [--patients 10000] [--per-partition 10] [--side 128] [--search] [--out results.json]
 
 One picture and one report a patient, no filter. Unasked, pictures of 128 px in which no text is looked for: cheap
-records, so that what does not grow with payloads weighs as much as it can; ``--side 512 --search``: what real ones cost.
-Every command is a process of its own, CPU its user and system time with its children's. Digests of all shards before
-and after say which bytes a command changed.
+records, so that what does not grow with payloads weighs as much as it can; with ``--side 512 --search`` they cost what
+real ones do. Every command is a process of its own, CPU its user and system time with its children's. Digests of all
+shards before and after say which bytes a command changed.
 """
 
 from __future__ import annotations
