@@ -39,9 +39,9 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = measured(Path(folder), args)
-    asked = {name: value for name, value in vars(args).items() if name != "out"}
+    options = {name: value for name, value in vars(args).items() if name != "out"}
     machine = {"machine": f"{os.uname().machine}, {os.cpu_count()} CPUs"}
-    args.out.write_text(json.dumps({**machine, **asked, "rows": rows}, indent=2) + "\n")
+    args.out.write_text(json.dumps({**machine, **options, "rows": rows}, indent=2) + "\n")
 
 
 def measured(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:

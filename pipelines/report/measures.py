@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.export.labels import Labels
 from curate.record import live
 from curate.report.fairness import Fairness, fairness
 from curate.report.page import Measure
@@ -163,14 +164,14 @@ def keep_rates(pipeline: Pipeline, records: pa.Table, selection: pa.Table) -> Fa
     rules = pipeline.recipe.select_rules()
     if pipeline.score is None or not rules.cuts:
         return None
-    scored = _scored(pipeline, [FINDINGS])
-    names = ["key", "modality", "body_part", "view", "sex", "age", "source"]
-    chosen = selection.select(["key", "split", "drop_reason"])
-    table = chosen.join(scored, "key", join_type="inner").join(records.select(names), "key", join_type="inner")
     if not rules.filter_eval:
-        table = table.filter(pc.equal(table["split"], "train"))
-    table = table.sort_by("key")
-    return fairness({n: table[n] for n in (*names[1:], FINDINGS)}, live(table))
+        selection = selection.filter(pc.equal(selection["split"], "train"))
+    scored, columns = _scored(pipeline, [FINDINGS]), {}
+    for table, names in ((scored, (FINDINGS,)), (records, ("modality", "body_part", "view", "sex", "source"))):
+        rows = pc.index_in(selection["key"].combine_chunks(), value_set=table["key"])
+        assert not rows.null_count, "what is selected was ingested and scored"
+        columns |= {name: Labels.of(table[name]).take(rows.to_numpy()) for name in names}
+    return fairness({**columns, "age": records["age"].take(rows)}, live(selection))
 
 
 def _by_fault(name: str, rows: list[dict[str, Any]]) -> list[Measure]:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import yaml
 
 from curate.deid.attest import attest, attestation_bytes, text_warnings
+from curate.export.labels import UNKNOWN, Labels
 from curate.export.select import cut_of
 from curate.export.split import SPLITS
 from curate.export.texts import payloads
@@ -276,15 +277,19 @@ def _histograms(selection: pa.Table, pipeline: Pipeline) -> list[Histogram]:
 
 
 def _breakdown(records: pa.Table, selection: pa.Table) -> dict[str, list[tuple[str, int, int]]]:
-    kept = _frame(selection, "key", "drop_reason").filter(pl.col("drop_reason").is_null())
-    rows = _frame(records, "key", "drop_reason", *BREAKDOWN).filter(pl.col("drop_reason").is_null())
-    rows = rows.join(kept.select("key", pl.lit(True).alias("kept")), on="key", how="left")
+    kept = pc.is_in(records["key"], value_set=selection["key"].filter(pa.array(live(selection)))).to_numpy()
+    alive = live(records)
     out: dict[str, list[tuple[str, int, int]]] = {}
     for name in BREAKDOWN:
-        value = pl.when(pl.col(name) == "").then(None).otherwise(pl.col(name)).fill_null("unknown")
-        counts = rows.group_by(value.alias("value")).agg(pl.len(), pl.col("kept").sum())
-        if counts.height > 1:
-            out[name] = counts.sort(["len", "value"], descending=[True, False]).head(20).rows()
+        labels, counts = Labels.of(records[name]), Counter[str]()
+        here, stay = (np.bincount(labels.codes[rows], minlength=len(labels.names)) for rows in (alive, alive & kept))
+        stays = Counter[str]()
+        for value, n, k in zip(labels.names, here.tolist(), stay.tolist(), strict=True):
+            counts[value or UNKNOWN] += n
+            stays[value or UNKNOWN] += k
+        found = sorted(((v, n, stays[v]) for v, n in counts.items() if n), key=lambda row: (-row[1], row[0]))
+        if len(found) > 1:
+            out[name] = found[:20]
     return out
 
 
