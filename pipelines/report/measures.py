@@ -166,7 +166,8 @@ def keep_rates(pipeline: Pipeline, records: pa.Table, selection: pa.Table) -> Fa
         return None
     if not rules.filter_eval:
         selection = selection.filter(pc.equal(selection["split"], "train"))
-    scored, columns = _scored(pipeline, [FINDINGS]), {}
+    scored = _scored(pipeline, [FINDINGS])
+    columns: dict[str, Labels] = {}
     for table, names in ((scored, (FINDINGS,)), (records, ("modality", "body_part", "view", "sex", "source"))):
         rows = pc.index_in(selection["key"].combine_chunks(), value_set=table["key"])
         assert not rows.null_count, "what is selected was ingested and scored"
