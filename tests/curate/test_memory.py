@@ -16,7 +16,7 @@ from curate.deid.rules import PixelPolicy, TextRules
 from curate.deid.text.scrub import scrub
 from curate.deid.vault import SecretSource, write_sealed
 from curate.deid.verify import text as verify_text
-from curate.deid.words import language
+from curate.deid.words import language, language_votes
 from curate.errors import DropRecord
 from curate.ingest import texts
 from curate.ingest.chain import IngestTask, ingest_stages
@@ -153,9 +153,11 @@ def test_a_language_is_judged_alike_where_sentences_are_remembered(parts) -> Non
 
 
 def test_a_words_ranks_are_those_of_the_lists() -> None:
-    for code, words in language.frequent_words().items():
+    for code, words in language_votes.frequent_words().items():
         for rank in (0, 1, 40, len(words) - 1):
-            value = max(-language.math.log(rank + language._OFFSET) - 1.5, language._FLOOR + 1)
-            said = language._ranks(words[rank])[code]
+            value = max(-language_votes.math.log(rank + language_votes._OFFSET) - 1.5, language_votes.FLOOR + 1)
+            said = language_votes.word_ranks(words[rank])[code]
             assert said >= value if words.count(words[rank]) == 1 else said is not None
-    assert language._ranks("thorax")["de"] >= language._BY_HAND and language._ranks("zzqv") == {}
+    assert (
+        language_votes.word_ranks("thorax")["de"] >= language_votes._BY_HAND and language_votes.word_ranks("zzqv") == {}
+    )

@@ -1,13 +1,11 @@
 """Which language a text is in, and each of its sentences: a report may be English with a German impression.
 
-Every word votes by its rank among the most frequent words of some thirty languages (`data/languages/frequent.words`)
-and by the words of reports written by hand (`data/foreign.txt`, `data/languages/<code>.txt`): a Bayesian sum of
-logarithms,
-each word's share bounded, so that one word decides little. What English medicine has as well (Latin: os trigonum, spina
-bifida) never speaks against English; what no list has, a misspelling or a name, says nothing. A sentence without a sign
-of its own is in the language of the text. English, German, Spanish, French, Italian, Dutch and Portuguese are cleaned,
-each by its own words; a text in any other, or of words that no list knows, is withheld.
-`benchmarks/deid/languages.py` measures it.
+Every word votes (`language_votes`) by its rank among the most frequent words of some thirty languages and by the words
+of reports written by hand: a Bayesian sum of logarithms, each word's share bounded. What English medicine has as well
+(Latin: os trigonum, spina bifida) never speaks against English; what no list has, a misspelling or a name, says
+nothing. A sentence without a sign of its own is in the language of the text. English, German, Spanish, French, Italian,
+Dutch and Portuguese are cleaned, each by its own words; a text in any other, or of words that no list knows, is
+withheld. `benchmarks/deid/languages.py` measures it.
 """
 
 from __future__ import annotations
@@ -18,49 +16,19 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from curate.deid.text.fold import fold_value
 from curate.deid.text.text_index import is_shouted
-from curate.deid.word_lists import word_sections, words
-from curate.deid.words.lexicon import CODES, LANGUAGES, NAMES_OF, frequent_words, lexicon, read_sections
+from curate.deid.word_lists import words
+from curate.deid.words.language_votes import FLOOR, NAMES, UNKNOWN, all_codes, word_ranks, word_votes
+from curate.deid.words.lexicon import CODES, LANGUAGES, NAMES_OF, lexicon
 from curate.deid.words.vocabulary import Kind, kind
 from curate.errors import DropRecord
 from curate.memory import once
 from curate.record import Reason
 
-UNKNOWN = "unknown"  # the code of a language that is not cleaned
-_NAMES = NAMES_OF | {
-    "ca": "Catalan",
-    "cs": "Czech",
-    "da": "Danish",
-    "fi": "Finnish",
-    "fil": "Filipino",
-    "hr": "Croatian",
-    "hu": "Hungarian",
-    "id": "Indonesian",
-    "is": "Icelandic",
-    "lt": "Lithuanian",
-    "lv": "Latvian",
-    "ms": "Malay",
-    "nb": "Norwegian",
-    "pl": "Polish",
-    "ro": "Romanian",
-    "sh": "Croatian",
-    "sk": "Slovak",
-    "sl": "Slovenian",
-    "sv": "Swedish",
-    "tr": "Turkish",
-    "vi": "Vietnamese",
-}
-_OF_NAME = {name: code for code, name in _NAMES.items() if code != "hr"} | {"Norwegian": "nb"}
-_FLOOR = -12.0  # log-probability of a word that a language's list does not have
-_OFFSET = 20  # added to a rank: the first words of a list say hardly more than the twentieth
-_BY_HAND = -8.5  # ... of a word that only the lists written by hand have
-_NOT_ENGLISH = -14.0  # ... of one that English has in no list of the vocabulary either
-_ENGLISH = 3.0  # log-odds that a word which builds English sentences speaks for it besides
 _STRANGE, _ACCENTED = 1.0, 2.0  # log-odds of a word that no list has at all, in small letters; of one with an accent
-_MOST = 5.0  # log-odds of one word at most, either way
 _FOREIGN = 3.5  # log-odds that a text or a sentence has to reach to be in another language than English
 _CLEAR = 7.0  # ... a sentence inside an English text, to withhold the whole
 # ... or that it denies something, however short it is: of "Kein Erguss." nothing would be left but masks
@@ -143,7 +111,7 @@ class _Piece:
     @property
     def odds(self) -> dict[str, float]:
         """The log-odds of each language."""
-        return {code: self.base + self.more.get(code, 0.0) for code in _codes()}
+        return {code: self.base + self.more.get(code, 0.0) for code in all_codes()}
 
     def best(self, favoured: str = "") -> tuple[float, str]:
         """The language that is likeliest and its log-odds against English, ``favoured`` raised."""
@@ -239,17 +207,17 @@ def _other_languages(text: str) -> list[str]:
     if script is not None:
         return [script]
     pieces, whole, _ = _read(text)
-    found = {} if whole == "en" else {_NAMES.get(whole, UNKNOWN): None}
+    found = {} if whole == "en" else {NAMES.get(whole, UNKNOWN): None}
     for piece in pieces:
         code = _code_of(piece, whole)
         sentence = text[piece.start : piece.end]
         if code == whole == "en" and _FRENCH_DENIAL.search(sentence):
-            found[_NAMES["fr"]] = None
+            found[NAMES["fr"]] = None
         elif code != "en" and (
             (piece.words >= _PIECE and piece.odds.get(code, 0.0) > _CLEAR)
             or (whole == "en" and code in _DENIALS and _DENIALS[code].search(sentence))
         ):
-            found[_NAMES.get(code, UNKNOWN)] = None
+            found[NAMES.get(code, UNKNOWN)] = None
     return list(found)
 
 
@@ -265,7 +233,7 @@ def _read(text: str) -> tuple[tuple[_Piece, ...], str, float]:
     if any(piece.english for piece in pieces) and all(piece.highest <= 0.0 for piece in pieces):
         return tuple(pieces), "en", 0.0  # nothing speaks for another language, not even in a sentence
     total: Counter[str] = Counter()
-    codes = {code for _ in pieces[:1] for code in _codes()}
+    codes = {code for _ in pieces[:1] for code in all_codes()}
     for piece in pieces:
         total.update(piece.odds)
     odds, code = max(((value, code) for code, value in total.items()), default=(-math.inf, "en"))
@@ -305,8 +273,8 @@ def _by_lexicons(text: str) -> str | None:
     if len(strange) < _FEWEST_STRANGE:
         return None
     counts = {code: sum(word in lexicon(code).known for word in strange) for code in CODES}
-    ranks = [_ranks(word) for word in words]
-    votes = {c: (n, sum(of.get(c, _FLOOR) for of in ranks)) for c, n in counts.items()}
+    ranks = [word_ranks(word) for word in words]
+    votes = {c: (n, sum(of.get(c, FLOOR) for of in ranks)) for c, n in counts.items()}
     best = max(votes, key=votes.__getitem__)
     return best if counts[best] >= max(_FEWEST_STRANGE, 0.6 * len(strange)) else None
 
@@ -329,7 +297,7 @@ def _weighed(sentence: str) -> tuple[int, int, int, float, dict[str, float]]:
             continue
         if low in _PARTICLES and not shouted and i + 1 < len(words) and words[i + 1][0].isupper():
             continue
-        against, more, is_english = _votes(low)
+        against, more, is_english = word_votes(low)
         count += 1
         english += is_english
         if against is None:
@@ -357,74 +325,6 @@ def _blank(hit: re.Match[str]) -> str:
     heading = hit["heading"]
     english = heading is None or all(kind(fold_value(word).lower()) & Kind.KNOWN for word in heading.split())
     return " " if english else f" {heading} "
-
-
-@cache
-def _codes() -> tuple[str, ...]:
-    return tuple(code for code in (*frequent_words(), "hr") if code != "en")
-
-
-@lru_cache(maxsize=200_000)
-def _votes(word: str) -> tuple[float | None, tuple[tuple[str, float], ...], bool]:
-    """(log-odds against English of a language that has not the word, what is to be added for each that has it, whether
-    it is a sign of English); None for a word that no list has, and for a name."""
-    folded = fold_value(word)
-    ranks = _ranks(folded)
-    bits = kind(folded)
-    english = ranks.get("en", _FLOOR if bits & Kind.NAME else _NOT_ENGLISH)
-    best = max((value for code, value in ranks.items() if code != "en"), default=_FLOOR)
-    if bits & Kind.FUNCTION and english > best:
-        english += _ENGLISH  # the, of, with: other languages' lists have them from English they quote
-    elif bits & Kind.CLINICAL and not bits & Kind.FUNCTION:
-        english = max(english, best)  # Latin is everybody's
-    elif bits & Kind.KNOWN:
-        english = max(english, -10.0)
-    if not ranks:
-        return (None if not bits & (Kind.KNOWN | Kind.EPONYM) else -0.5), (), False
-    if not word.isascii() and best > _FLOOR:
-        english = _NOT_ENGLISH  # no English word has an accent
-    against = max(-_MOST, _FLOOR - english)
-    more = tuple(
-        (code, max(-_MOST, min(_MOST, value - english)) - against) for code, value in ranks.items() if code != "en"
-    )
-    return against, more, bool(bits & Kind.FUNCTION) and english > best - 1.0
-
-
-def _ranks(folded: str) -> dict[str, float]:
-    """The log-probability of a folded word in each of the languages that have it."""
-    found = {
-        code: max(-math.log(places[folded] + _OFFSET) - 1.5, _FLOOR + 1)
-        for code, places in _places().items()
-        if folded in places
-    }
-    for code in _by_hand().get(folded, ()):
-        found[code] = max(found.get(code, _FLOOR), _BY_HAND)
-    return found
-
-
-@cache
-def _places() -> dict[str, dict[str, int]]:
-    """The rank of each of a language's frequent words: a hundred thousand, of which a process asks for few."""
-    return {code: dict(zip(words, range(len(words)), strict=True)) for code, words in frequent_words().items()}
-
-
-@cache
-def _by_hand() -> dict[str, list[str]]:
-    """The languages whose lists written by hand have a folded word."""
-    listed = [
-        (_OF_NAME[name], word)
-        for name, words in word_sections("foreign").items()
-        if name not in ("", "shared")
-        for word in words
-    ]
-    for code in CODES:
-        sections = read_sections(code)
-        listed += [(code, word) for title in ("closed", "medical") for word in sections[title]]
-    found: dict[str, list[str]] = {}
-    for code, word in listed:
-        for form in {fold_value(word).lower(), fold_value(word, wide=True).lower()}:
-            found.setdefault(form, []).append(code)
-    return found
 
 
 def _script(text: str, fewest: int = _FEWEST_LETTERS) -> str | None:
