@@ -19,8 +19,9 @@ from filters.banks import digests
 from filters.judges.faults import FAULTS, ON_CLEAN, ON_POOL, Faults, exchange, holdout_error
 from filters.judges.judges import Judges
 from filters.judges.spaces import ImageSpace, Rows, TextSpace
-from filters.judges.stack import Floats, Index, Linear, Posterior, wrong_texts
+from filters.judges.stack import Floats, Index, Posterior, wrong_texts
 from filters.judges.study import COLUMNS, Memory
+from filters.linear import Linear
 
 FOLDS = 4
 MIN_PAIRS, MIN_GROUPS = 40, 8

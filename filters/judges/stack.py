@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from filters.judges.spaces import Rows
 
@@ -29,27 +28,6 @@ _LEAST, _MOST = 0.02, 0.98
 _EACH = 4  # texts that a picture is given at random, and of its look-alikes
 _ALIKE = 25  # look-alikes that they are drawn from
 _SAME_TEXT = 0.8  # cosine from which two texts say the same, and neither is wrong for the other's picture
-
-
-@dataclass(frozen=True, eq=False)
-class Linear:
-    """Log-odds float64[n] of columns float64[n, k]."""
-
-    center: Floats
-    scale: Floats
-    weights: Floats
-    intercept: float
-
-    def __call__(self, columns: Floats) -> Floats:
-        return np.asarray((columns - self.center) / self.scale @ self.weights + self.intercept)
-
-    @classmethod
-    def of(cls, columns: Floats, right: NDArray[np.bool_], weights: Floats, penalty: float) -> Linear:
-        """``penalty`` is a pair's, of half the squared weights of standardised columns."""
-        scaler = StandardScaler().fit(columns)
-        found = LogisticRegression(C=1 / (penalty * len(columns)), max_iter=2000)
-        found.fit(scaler.transform(columns), right, sample_weight=weights / weights.mean())
-        return cls(scaler.mean_, scaler.scale_, found.coef_[0], float(found.intercept_[0]))
 
 
 def wrong_texts(images: Rows, texts: Rows, groups: Sequence[str], rng: np.random.Generator) -> tuple[Index, Index]:

@@ -7,16 +7,15 @@ regression on frozen embeddings of image and text and their product.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from curate.errors import RunError
+from filters.linear import Linear
 from filters.method import (
     Batch,
     Progress,
@@ -40,19 +39,8 @@ from filters.training.filter import train_filter
 from filters.training.plan import hold_out
 
 _PENALTY = 0.1  # a pair, of half the squared weights of standardised features
-_ARRAYS = ("weights", "intercept")
+_ARRAYS = ("center", "scale", "weights")
 LEAST = 8  # clean and pool pairs, each, below which nothing is learned
-
-
-@dataclass(frozen=True, eq=False)
-class Classifier:
-    """Log-odds float64[n] of features float64[n, 3 d]."""
-
-    weights: NDArray[np.float64]  # [3 d]
-    intercept: NDArray[np.float64]  # [1]
-
-    def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(features @ self.weights + self.intercept)
 
 
 class Binary:
@@ -60,7 +48,7 @@ class Binary:
 
     columns: tuple[str, ...] = ("",)
 
-    def __init__(self, towers: Towers, classifier: Classifier) -> None:
+    def __init__(self, towers: Towers, classifier: Linear) -> None:
         self.towers, self.classifier, self.native = towers, classifier, towers.native
         self.sides: tuple[int, ...] = towers.sides
 
@@ -92,7 +80,8 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
         classifier, metrics = _fit(rows, rules)
     if progress is not None:
         progress(1, 1, metrics)
-    save_file({name: getattr(classifier, name) for name in _ARRAYS}, out / "model.safetensors")
+    arrays = {name: getattr(classifier, name) for name in _ARRAYS} | {"intercept": np.array([classifier.intercept])}
+    save_file(arrays, out / "model.safetensors")
     public = replace(rules, encoder=checkpoint_hash(rules.encoder))
     about = {**towers.filter.preprocessing, "native": towers.native}
     write_card(out, "binary", public, data_, metrics, preprocessing=about)
@@ -104,10 +93,10 @@ def load(folder: Path, device: str = "auto") -> Binary:
     towers = Towers(open_towers(folder, device), None)
     with reading(folder / "model.safetensors"):
         found = load_file(folder / "model.safetensors")
-        classifier = Classifier(*(found[name] for name in _ARRAYS))
-        width = 3 * int(towers.filter.config["embed_dim"])
-        if classifier.weights.shape != (width,) or classifier.intercept.shape != (1,):
+        arrays, width = [found[name] for name in _ARRAYS], 3 * int(towers.filter.config["embed_dim"])
+        if any(rows.shape != (width,) for rows in arrays) or found["intercept"].shape != (1,):
             raise ValueError
+        classifier = Linear(*arrays, float(found["intercept"][0]))
     return Binary(towers, classifier)
 
 
@@ -131,16 +120,13 @@ def _rows(towers: Towers, records: Records) -> tuple[NDArray[np.float64], list[s
     return rows[valid], [group for group, v in zip(records.groups, valid, strict=True) if v]
 
 
-def _fit(rows: list[tuple[NDArray[np.float64], list[str]]], rules: Rules) -> tuple[Classifier, dict[str, float]]:
+def _fit(rows: list[tuple[NDArray[np.float64], list[str]]], rules: Rules) -> tuple[Linear, dict[str, float]]:
     """Logistic regression with both sides weighing the same; measured on held-out patients."""
     x = np.concatenate([r for r, _ in rows])
     clean = np.repeat([True, False], [len(r) for r, _ in rows])
     held_out = hold_out([g for _, groups in rows for g in groups], rules.holdout, rules.seed)
-    scaler = StandardScaler().fit(x[~held_out])
-    model = LogisticRegression(C=1 / (_PENALTY * (~held_out).sum()), class_weight="balanced", max_iter=1000)
-    model.fit(scaler.transform(x[~held_out]), clean[~held_out])
-    weights = model.coef_[0] / scaler.scale_
-    classifier = Classifier(weights, model.intercept_ - weights @ scaler.mean_)
+    taught = clean[~held_out]
+    classifier = Linear.of(x[~held_out], taught, np.where(taught, 1 / taught.sum(), 1 / (~taught).sum()), _PENALTY)
     found = classifier(x[held_out])
     measured = {"train_pairs": float((~held_out).sum()), "holdout_pairs": float(held_out.sum())}
     return classifier, measured | {"holdout_auroc_clean_against_pool": auroc(found, clean[held_out])}

@@ -15,8 +15,9 @@ from filters.banks import digests
 from filters.judges.faults import Faults, exchange, holdout_error, largest_share
 from filters.judges.judges import Judges
 from filters.judges.spaces import ImageSpace, TextSpace, unit, words_of
-from filters.judges.stack import Linear, Posterior, right_share, wrong_texts
+from filters.judges.stack import Posterior, right_share, wrong_texts
 from filters.judges.study import COLUMNS, Memory
+from filters.linear import Linear
 from filters.methods.ours.calibration import ece
 from tests.filters.judges.made import given
 

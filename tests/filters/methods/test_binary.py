@@ -55,7 +55,12 @@ def test_the_score_is_the_classifiers_log_odds(folder: Path, trained: Trained):
     right = towers.encode_texts(records.texts).detach().double()
     x = torch.cat([left, right, left * right * left.shape[1]], 1).numpy()
     w = load_file(folder / "model.safetensors")
-    assert np.abs(binary.load(folder, "cpu")(seen)[""] - (x @ w["weights"] + w["intercept"])).max() < 1e-4
+    assert (
+        np.abs(
+            binary.load(folder, "cpu")(seen)[""] - ((x - w["center"]) / w["scale"] @ w["weights"] + w["intercept"])
+        ).max()
+        < 1e-4
+    )
 
 
 def test_same_pairs_same_bytes_whatever_the_order(folder: Path, trained: Trained, tmp_path: Path, data: TrainingSet):
