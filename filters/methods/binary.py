@@ -93,10 +93,10 @@ def load(folder: Path, device: str = "auto") -> Binary:
     towers = Towers(open_towers(folder, device), None)
     with reading(folder / "model.safetensors"):
         found = load_file(folder / "model.safetensors")
-        arrays, width = [found[name] for name in _ARRAYS], 3 * int(towers.filter.config["embed_dim"])
-        if any(rows.shape != (width,) for rows in arrays) or found["intercept"].shape != (1,):
+        (center, scale, weights), width = (found[n] for n in _ARRAYS), 3 * int(towers.filter.config["embed_dim"])
+        if any(rows.shape != (width,) for rows in (center, scale, weights)) or found["intercept"].shape != (1,):
             raise ValueError
-        classifier = Linear(*arrays, float(found["intercept"][0]))
+        classifier = Linear(center, scale, weights, float(found["intercept"][0]))
     return Binary(towers, classifier)
 
 
