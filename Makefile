@@ -6,7 +6,7 @@ DEMO   := demo
 # The 'ocr' extra without its opencv-python, which wants libGL and shares a module name with the headless one we have
 OCR    := rapidocr rapidocr-onnxruntime omegaconf colorlog pyclipper shapely six
 
-.PHONY: demo test test-all green check bench bench-ingest bench-input bench-deid bench-burned-in bench-filters bench-train bench-scale docs clean help
+.PHONY: demo test test-all green check bench bench-ingest bench-input bench-deid bench-burned-in bench-filters bench-train bench-scale docs pictures clean help
 help:
 	@echo "make demo      environment, a synthetic archive, the whole pipeline on it, and whether filtering paid; prints the pages' paths"
 	@echo "make test      environment, the tests"
@@ -14,6 +14,7 @@ help:
 	@echo "make green [N=20]  the tests N times in a row: what each run said, as JSON lines"
 	@echo "make check     ruff, mypy --strict, import layers"
 	@echo "make docs      the documentation as a site, in site/; strict: a broken link or anchor fails"
+	@echo "make pictures  the documentation's pictures of pages, from the demo (needs selenium and chromium)"
 	@echo "make bench     the benchmarks that need no data but their own"
 	@echo "make bench-ingest  what ingest costs without the text search, and a command with nothing to do, beside other tools"
 	@echo "make bench-input [DATA=folder]  files as archives hold them: contradictions, unusual kinds, other renderers, report files, whole archives"
@@ -59,6 +60,9 @@ check: $(VENV)/ready
 
 docs: .venv-docs/ready
 	.venv-docs/bin/mkdocs build --strict --quiet
+
+pictures: demo
+	$(BIN)/python -m benchmarks.page_pictures $(DEMO)
 
 bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.pipeline

@@ -79,7 +79,8 @@ def run(
         return
     uncut = sum(s["records"] for s in summary.shards if s["split"] != "train")
     if uncut and (rules := loaded.select_rules()).cuts and not rules.filter_eval:
-        out.print(f"the cut is over the train split alone: {uncut:,} records of val and test stay whatever their score")
+        kept = f"{uncut:,} records of val and test stay whatever their score"
+        out.print(f"the cut is over the train split alone: {kept}", soft_wrap=True)
     out.print(f"{records} records in {len(summary.shards)} shards: {near(pipeline.shards)}", soft_wrap=True)
     out.print(f"report: {near(pipeline.run / 'report' / 'index.html')}", soft_wrap=True)
 
