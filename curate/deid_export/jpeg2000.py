@@ -11,7 +11,7 @@ from curate.deid_export.jpeg import Cursor, Unparsed, seems_text, segment
 from curate.errors import DropRecord
 from curate.sources.images.jp2 import open_boxes
 
-_SOC, _SIZ, _SOT, _SOD, _EOC = 0x4F, 0x51, 0x90, 0x93, 0xD9
+_SIZ, _SOT, _SOD, _EOC = 0x51, 0x90, 0x93, 0xD9
 _COD, _COC, _QCD, _QCC, _RGN, _POC, _CAP, _CPF = 0x52, 0x53, 0x5C, 0x5D, 0x5E, 0x5F, 0x50, 0x59
 _TLM = 0x55
 _REMOVED = (_TLM, 0x57, 0x58, 0x63, 0x64)  # with PLM, PLT, CRG and COM

@@ -428,7 +428,7 @@ def test_ctrl_c_stops_cleanly(archive: Path, secret_file: Path, tmp_path: Path) 
         time.sleep(0.01)
         assert process.poll() is None
     os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 130 and "the same command goes on" in errors and "Traceback" not in errors
 
 

@@ -36,7 +36,6 @@ _LOSSLESS_JPEG = (uid.JPEGLossless, uid.JPEGLosslessSV1)
 _DCT_JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
 _JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
 _JPEG_2000 = (uid.JPEG2000Lossless, uid.JPEG2000)
-_HTJ2K = (uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
 # Of pydicom's own plugins; not gdcm, which crashes the process on bad bytes and on good ones gives the same pixels.
 _PYDICOM = "pylibjpeg"
 FAST = (uid.RLELossless, *_DCT_JPEG, *_LOSSLESS_JPEG, *_JPEG_LS, *_JPEG_2000)

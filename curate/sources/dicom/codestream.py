@@ -19,6 +19,7 @@ from pydicom import uid
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import UNDEFINED, DicomFile
+from curate.sources.images.jpeg import SOS, segments
 from curate.sources.third_party import call_third_party
 
 Coding = Literal["dct", "lossless", "ls", "j2k", "ht", "rle"]
@@ -99,23 +100,17 @@ def read_stream(data: bytes) -> Stream | None:
 
 
 def _jpeg(data: bytes) -> Stream | None:
-    at, frame, apps = 2, b"", list[bytes]()
+    frame, apps, at = b"", list[bytes](), len(data)
     coding: Coding = "dct"
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
-            continue
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
-        parameters = data[at + 4 : at + 2 + length]
+    for marker, parameters, scan, behind in segments(data):
         if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
             coding = "ls" if marker == 0xF7 else "lossless" if marker in (0xC3, 0xC7) else "dct"
             frame = frame or parameters
         elif 0xE0 <= marker <= 0xEF:
             apps.append(parameters)
-        elif marker == 0xDA:
+        elif marker == SOS:
+            at = behind - len(scan)
             break
-        at += 2 + length
     if len(frame) < 6:
         return None
     rows, columns = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
