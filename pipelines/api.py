@@ -26,7 +26,7 @@ import pyarrow as pa
 import yaml
 
 from curate.errors import DamagedError, RecipeError
-from curate.export.column_cache import columns_in
+from curate.export.columns import columns_in
 from curate.export.split import SPLITS
 from curate.export.texts import payloads
 from curate.intact import part_paths

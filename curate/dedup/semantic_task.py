@@ -14,7 +14,7 @@ import pyarrow as pa
 from curate.dedup.rules import SemanticRules
 from curate.dedup.semantic import NOTHING, Floats, Rows, Vectors, drop_duplicates, nearest_better, threshold_for
 from curate.errors import RecipeError
-from curate.export.column_cache import columns_in, read_columns
+from curate.export.columns import columns_in, read_columns
 from curate.export.select import splits_of
 from curate.export.split import SPLITS, SplitRules
 from curate.intact import part_path

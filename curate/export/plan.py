@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.errors import RunError
-from curate.export.column_cache import SLICE, read_slices
+from curate.export.columns import SLICE, read_slices
 from curate.export.remove import NOBODY
 from curate.export.split import SPLITS
 from curate.intact import part_path

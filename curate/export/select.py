@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from curate.errors import RecipeError, RunError
 from curate.export.choose import REASONS, Choice, choose, decide_in_order
-from curate.export.column_cache import columns_in, fixed_bytes, read_columns, read_slices, row_indices, take_rows
+from curate.export.columns import columns_in, fixed_bytes, read_columns, read_slices, row_indices, take_rows
 from curate.export.cut import combined
 from curate.export.labels import Labels
 from curate.export.repeat import key_words, uniform

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.dedup.exact import text_hash
-from curate.export.column_cache import columns_in, read_columns, row_indices, take_rows
+from curate.export.columns import columns_in, read_columns, row_indices, take_rows
 from curate.export.labels import Labels
 from curate.intact import part_path
 from curate.places import place

@@ -21,7 +21,7 @@ from curate.deid.rules import TextRules
 from curate.deid.vault import SecretSource
 from curate.deid.words.vocabulary import unusual_words
 from curate.errors import DamagedError
-from curate.export.column_cache import columns_in, fixed_bytes, read_columns
+from curate.export.columns import columns_in, fixed_bytes, read_columns
 from curate.ingest.files import with_column
 from curate.ingest.sealed import read_shared_words, read_taken_names
 from curate.intact import MANIFEST, part_path

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.export.column_cache import fixed_bytes
+from curate.export.columns import fixed_bytes
 from curate.export.rules import SelectRules
 from curate.export.select import SelectTask
 from pipelines.api import Run

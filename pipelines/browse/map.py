@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
-from curate.export.column_cache import columns_in
+from curate.export.columns import columns_in
 from curate.intact import part_paths
 from curate.report.words import MAP
 from curate.storage import commit_bytes, read_table, table_bytes

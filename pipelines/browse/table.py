@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from curate.export.column_cache import fixed_bytes
+from curate.export.columns import fixed_bytes
 from curate.export.cut import stable_order
 from curate.export.labels import Labels, findings_in
 from pipelines.api import Run

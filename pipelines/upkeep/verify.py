@@ -100,9 +100,6 @@ def _expected(run: Path) -> Iterator[tuple[str, tuple[str, str]]]:
             for name, sha256 in files_of(folder, partition_of(marker_file), marker).items():
                 path = beside(folder, name)
                 yield name_from(path, run), (step, sha256)
-        for marker_file in folder.glob("narrow-*.json"):
-            if (columns := read_marker(marker_file)) is not None:
-                yield name_from(marker_file.with_suffix(".arrow"), run), (step, str(columns["sha256"]))
     if (report := read_summary(run)) is not None:
         for name, sha256 in report["files"].items():
             yield name_from(beside(run / "report", name).resolve(), run.resolve()), ("", sha256)
