@@ -35,8 +35,8 @@ WHY = {
     ("curate/step.py", "forget_inner"): (1, "the inner steps it has made, below a step's folder"),
     ("curate/fetch/urls.py", "_leave_reasons"): (1, "its own list of what did not come, when all has come"),
     ("curate/export/webdataset.py", "reset_shards"): (
-        1,
-        "after check_shards: our marker and no foreign name",
+        2,
+        "after check_shards (our marker and no foreign name): the splits, and two files by name; the marker stays",
     ),
     ("curate/engine/ray_start.py", "close"): (1, "the folder that mkdtemp has made for this Ray"),
     ("curate/engine/share.py", "shared"): (

@@ -264,7 +264,8 @@ def check_shards(shards: Path) -> None:
     """RecipeError if the folder holds other files than shards: it is emptied when the selection changes."""
     if shards.is_symlink() or (shards.exists() and not shards.is_dir()):
         raise RecipeError("out", f"{shards} is a link or a file", "another 'out', or move it away")
-    if not shards.is_dir() or not any(shards.iterdir()):
+    half = f"{MARKER}{TEMPORARY}"  # of a run that was killed as it made the folder its own
+    if not shards.is_dir() or all(path.name.startswith(half) for path in shards.iterdir()):
         return
     if not (shards / MARKER).is_file():
         raise RecipeError("out", f"{shards} holds what no run wrote", "another 'out', or move that folder away")
@@ -285,7 +286,10 @@ def reset_shards(shards: Path, step_hash: str, made_of: str, whole: bool, contin
     previous = read_marker(marker)
     fresh = previous != owner and not (previous is None and whole)
     if fresh and not continued:
-        remove_tree(shards, shards.parent)
+        for split in SPLITS:  # the marker stays: what a killed removal leaves is still known as a run's
+            remove_tree(shards / split, shards)
+        for name in (README, CROISSANT):
+            (shards / name).unlink(missing_ok=True)
     if previous != owner:
         commit_marker(marker, owner)
     sweep(shards)

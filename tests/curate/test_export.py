@@ -168,5 +168,21 @@ def test_shards_of_another_selection_are_removed_first(tmp_path: Path) -> None:
     assert reset_shards(folder, "two", "records", whole=False) and not shard_table(folder)
 
 
+@pytest.mark.parametrize("files", [(), ("train", "val")])
+def test_a_run_killed_as_it_takes_or_empties_the_folder_goes_on(tmp_path: Path, files: tuple[str, ...]) -> None:
+    """In the first write of the marker; and halfway through the removal of another selection's shards."""
+    folder = tmp_path / "s"
+    folder.mkdir()
+    if files:
+        reset_shards(folder, "one", "records", whole=False)
+        for split in files:
+            write_shard(folder / split, "000000", records())
+        (folder / "train" / "000000.tar").unlink()
+    else:
+        (folder / "export.json.tmp-01234567").write_bytes(b"{")
+    assert reset_shards(folder, "two", "records", whole=False)
+    assert [path.name for path in folder.rglob("*") if path.is_file()] == ["export.json"]
+
+
 def test_a_dropped_row_never_counts_as_live() -> None:
     assert live(selection()).tolist() == [False, True, True, True, True, True]
