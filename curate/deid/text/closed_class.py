@@ -70,6 +70,7 @@ _CLOSED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _INITIALS = re.compile(r"[LR]T(?:[/:]\w+)?")  # "Typed by RT"
+_NUMERO = re.compile(r"no\.?[ ]?\d", re.IGNORECASE)  # "Estrada Nacional, nº 39"
 _WORD = re.compile(r"[^\W_]")
 
 _LIES = re.compile(
@@ -103,8 +104,10 @@ def _may_go(hit: re.Match[str], span: Found, cued: Iterable[Found]) -> bool:
         known = one.by.startswith(KNOWN) and one.start < hit.end() and hit.start() < one.end
         if known or (hit.lastgroup == "severity" and one.start <= hit.start() and hit.end() <= one.end):
             return True
-    if hit.lastgroup == "never" or span.by.startswith(BY_TAGGER):
+    if span.by.startswith(BY_TAGGER):
         return False
+    if hit.lastgroup == "never":
+        return span.placeholder in _PLACES and _NUMERO.match(hit.string, hit.start(), span.end) is not None
     if hit.lastgroup == "short":
         return span.by == "rule" and _INITIALS.fullmatch(hit.string, span.start, span.end) is not None
     if hit.lastgroup == "severity" and span.by.startswith(ASKED):

@@ -104,9 +104,9 @@ def test_a_patients_own_value_goes_whatever_it_was_merged_into():
     assert [text[one.start : one.end] for one in without(text, [whole])] == ["14", "Bank Road"]
 
 
-@pytest.mark.parametrize("text", ["Bed C4", "ward L4", "9 Small Heath Road"])
-def test_places_are_named_by_levels_and_severities(text):
-    start = 0 if text[0] == "9" else text.index(" ") + 1
+@pytest.mark.parametrize("text", ["Bed C4", "ward L4", "9 Small Heath Road", "Rua Nova, no 39"])
+def test_places_are_named_by_levels_severities_and_numbers(text):
+    start = 0 if text[0] in "9R" else text.index(" ") + 1
     span = Found(start, len(text), "[ADDRESS]", "rule")
     assert [*without(text, [span])] == [span]
 
