@@ -140,7 +140,7 @@ _FACILITY = re.compile(
     rf"(?: of ((?:[A-Z]\.|{_NAME})(?:,?[ \t]{{1,2}}(?:[A-Z]\.|{_NAME})){{0,3}}))?"
 )
 _FACILITY_ELSEWHERE = re.compile(
-    rf"(?<!\w)(?:(?i:{_KIND_ELSEWHERE})(?:[ ](?i:of|sint|san|santa|sao|sainte?|universit\w+|general|civile|regional"
+    rf"(?<!\w)(?:(?i:{_KIND_ELSEWHERE})(?:[ ]{_PARTICLES}(?i:of|sint|san|santa|sao|sainte?|universit\w+|general|civile|regional"
     rf"|clinicas|misericordia))*[ -]{_PARTICLES}(?P<behind>[A-Z][\w'-]{{2,}})"
     r"|(?P<ahead>(?:[A-Z][\w'-]+ ){1,2})(?i:ziekenhuis|krankenhaus|klinikum|spital)\b)"
 )
