@@ -121,7 +121,7 @@ def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
     if word.first and word.kind & Kind.KNOWN and _is_paired_with_a_word(words, i):
         return False  # "Alert and Oriented"
     if word.lower in roles.PROTECTED:
-        return _is_seen_by(words, i, text) or _is_led(words, i, text)
+        return _is_led(words, i, text)
     if len(word.text) == 1:
         return _is_initial(words, i, text)
     if not level and word.kind & Kind.KNOWN and (word.text.islower() or _is_short(word)):
@@ -152,19 +152,6 @@ def _is_initial(words: list[Word], i: int, text: str) -> bool:
     return before or behind or (text[word.end : word.end + 1] == "." and not (i and is_eponym(words, i - 1, text)))
 
 
-def _is_seen_by(words: list[Word], i: int, text: str) -> bool:
-    """ "seen by Small", "Paged Seven": a capital behind who did it or was called; "Seven paged the ward"."""
-    if not words[i].text.istitle() or not words[i].kind & Kind.NAME:
-        return False
-    if words[i].first:
-        return words[i].lower in roles.NUMBERS and is_acting(words, i, text)
-    if i < 1:
-        return False
-    if words[i - 1].lower in roles.CALLED and words[i].lower in roles.NUMBERS:
-        return True
-    return i > 1 and words[i - 1].lower in ("by", "with", "to") and words[i - 2].lower in roles.TOLD
-
-
 _DENYING = words("no nil denies denied without any")
 
 
@@ -188,7 +175,7 @@ def _is_led(words: list[Word], i: int, text: str) -> bool:
         return False
     if text[before.end : word.start] != " " or word.lower in ("left", "right") or not _is_closed(words, i):
         return False
-    done = before.lower == "by" and i > 1 and words[i - 2].lower.endswith("ed")
+    done = before.lower == "by" and i > 1 and (words[i - 2].lower.endswith("ed") or words[i - 2].lower in roles.TOLD)
     return done or before.lower in _PEOPLE or (before.masked and before.person)
 
 

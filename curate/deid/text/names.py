@@ -130,7 +130,7 @@ def _names(text: str, index: TextIndex) -> Iterator[Span]:
             yield pair.start(), pair.end(), "NAME"
     for cue in (_BY, _TOLD):
         for hit in cue.find(index):
-            yield from _take(text, hit.end(), 3, lower=False, sure=_is_capital_name(text, hit.end()))
+            yield from _take(text, hit.end(), 3, lower=False, sure=False)
     for hit in _SHOUTED.find(index):
         if not all(w.lower() in technical_words() for w in hit[1].split()):
             yield hit.start(1), hit.end(1), "NAME"
@@ -219,13 +219,6 @@ def _is_surname(text: str, word: re.Match[str], *, first: bool, after: int) -> b
 
 _SHORTEST_SURNAME = 4
 _ENDS = re.compile(r"[.;]?[ ]?(?:\n|$)|\.[ ]")
-
-
-def _is_capital_name(text: str, at: int) -> bool:
-    """ "phoned to Stamp": a surname, whatever else it means, if it is no word that reports are made of."""
-    word = _WORD.match(text, at)
-    bits = kind(word[0].rstrip(".").lower()) if word is not None and word[0].rstrip(".").istitle() else 0
-    return bool(bits & Kind.NAME) and not bits & (Kind.BY_HAND | Kind.FUNCTION)
 
 
 def _is_of_report(word: str) -> bool:

@@ -140,8 +140,8 @@ _FACILITY = re.compile(
     rf"(?: of ((?:[A-Z]\.|{_NAME})(?:,?[ \t]{{1,2}}(?:[A-Z]\.|{_NAME})){{0,3}}))?"
 )
 _FACILITY_ELSEWHERE = re.compile(
-    rf"(?<!\w)(?:(?i:{_KIND_ELSEWHERE})(?:[ ]{_PARTICLES}(?i:of|sint|san|santa|sao|sainte?|universit\w+|general|civile|regional"
-    rf"|clinicas|misericordia))*[ -]{_PARTICLES}(?P<behind>[A-Z][\w'-]{{2,}})"
+    rf"(?<!\w)(?:(?i:{_KIND_ELSEWHERE})(?:[ ]{_PARTICLES}(?i:of|sint|san|santa|sao|sainte?|universit\w+|general"
+    rf"|civile|regional|clinicas|misericordia))*[ -]{_PARTICLES}(?P<behind>[A-Z][\w'-]{{2,}})"
     r"|(?P<ahead>(?:[A-Z][\w'-]+ ){1,2})(?i:ziekenhuis|krankenhaus|klinikum|spital)\b)"
 )
 _GENERIC_WORDS = """
