@@ -22,7 +22,7 @@ from curate.engine.resources import Resources
 import numpy
 from curate.deid.pixels import text_reader
 if text_reader.available():
-    text_reader.read(numpy.eye(64, dtype=numpy.uint8) * 200, ((0, 0), (64, 0), (64, 64), (0, 64)))
+    text_reader.read(numpy.eye(64, dtype=numpy.uint8) * 200, (0, 0, 64, 64))
     time.sleep(2)  # its telemetry begins in a thread
 engine = start_engine(Resources(kind="ray", workers=1))
 assert list(engine.map(abs, [-3])) == [(-3, 3)]

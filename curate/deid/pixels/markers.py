@@ -39,6 +39,5 @@ def _alone(view: Image8, box: Box) -> bool:
 
 def _letter(view: Image8, box: Box) -> str:
     """The one letter that is read in ``box``, "" where it is not one or the reader is not sure."""
-    x, y, w, h = grown(box, box[3] // 5 + 2, box[3] // 5 + 2)
-    text, sure = read(view, ((x, y), (x + w, y), (x + w, y + h), (x, y + h)), upright=True)
+    text, sure = read(view, grown(box, box[3] // 5 + 2, box[3] // 5 + 2))
     return text.upper() if len(text) == 1 and sure >= _SURE else ""
