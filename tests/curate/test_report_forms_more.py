@@ -53,6 +53,7 @@ def read(path: Path, columns: ReportColumns = COLUMNS) -> list[tuple[str, str] |
         ("r.jsonl", ",\n".join(map(json.dumps, ROWS)), WANTED),
         ("r.jsonl", json.dumps({"acc": "A1", "report": ["FINDINGS: Clear.", "IMPRESSION: Normal."]}),
          [("A1", "FINDINGS: Clear.\nIMPRESSION: Normal.")]),
+        ("r.jsonl", json.dumps({"acc": "A1", "report": ["FINDINGS:", "Clear."]}), [("A1", "FINDINGS:\nClear.")]),
         ("r.jsonl", json.dumps({"acc": "A1", "report": {"text": "Clear."}}), [Reason.BROKEN_ROW]),
     ],
 )  # fmt: skip
