@@ -70,6 +70,7 @@ class Net(torch.nn.Module):
         self.places = torch.nn.EmbeddingBag(len(tagger.PLACE) + 1, size, mode="sum", padding_idx=len(tagger.PLACE))
         for table in (self.forms, self.places):
             torch.nn.init.normal_(table.weight, std=0.12)
+        torch.nn.init.zeros_(self.forms.weight[len(tagger.FIXED) :])  # of letters that were never seen nothing is said
         kernels = [(size, 5, 1)] + [(hidden, 3, dilation) for dilation in tagger.DILATIONS[1:]]
         self.layers = torch.nn.ModuleList(
             torch.nn.Conv1d(n, hidden, k, dilation=d, padding=d * (k // 2)) for n, k, d in kernels

@@ -66,6 +66,9 @@ def test_a_fit_writes_the_same_bytes_again_and_its_limits_cost_no_more_than_wher
         torch.set_num_threads(threads)
     assert all(one[name].tobytes() == other[name].tobytes() for name in one)
     numbers = {name: value.astype(np.float32) for name, value in one.items()}
+    seen = {row for each in some for form in each.tokens.forms for row in tagger.rows(form)}
+    told = np.flatnonzero(one["forms"].any(axis=1))  # of letters that were never seen nothing is said
+    assert {*told[told >= len(tagger.FIXED)]} <= seen and told[-1] >= len(tagger.FIXED)
     held = [fit_tagger.Held.of(each, numbers) for each in some[:12]]
     limits = fit_tagger.choose(held)
     found, start = fit_tagger.total(held, limits), fit_tagger.total(held, fit_tagger.START)
