@@ -35,7 +35,7 @@ from benchmarks import frozen
 from benchmarks.filters import statements
 from benchmarks.filters.mismatches import SETS, Pairs, read
 from benchmarks.filters.planting import deranged
-from curate.export.repeat import key_words, soft_cap
+from curate.export.repeat import key_words, soft_cap, uniform
 from curate.storage import commit_json, read_json
 from filters.banks import digests
 from filters.judges.fit import PairFeatures, fit
@@ -168,9 +168,9 @@ def selections(
     n, keep = len(pool), round((_KEPT_AS_IT_IS if kind == NATURAL else 1 - KINDS[kind][1]) * len(pool))
     chosen = {ALL: np.arange(n), RANDOM: np.random.default_rng([seed, 7]).permutation(n)[:keep]}
     chosen |= {name: np.argsort(-score, kind="stable")[:keep] for name, score in scores.items()}
-    words, odds = key_words(pool.names), logit(np.clip(scores["judges"], 1e-4, 1 - 1e-4))
+    chance, odds = uniform(key_words(pool.names), seed), logit(np.clip(scores["judges"], 1e-4, 1 - 1e-4))
     for name, penalty in DRAWN.items() if kind in CURATED else ():
-        chosen[name] = np.repeat(np.arange(n), soft_cap(odds, words, 4, seed=seed, penalty=penalty))
+        chosen[name] = np.repeat(np.arange(n), soft_cap(odds, chance, 4, penalty=penalty))
     if bad.any():
         chosen[ORACLE] = np.flatnonzero(~bad)
     return chosen

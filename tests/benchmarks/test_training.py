@@ -254,3 +254,15 @@ def test_a_gain_is_certain_where_seeds_and_cases_agree() -> None:
     row = induced.summary(told)[induced.POOLED][induced.PRIMARY]
     assert row["judges"]["low"] > 0 and row["judges"]["of the oracle's"][0] == pytest.approx(0.5)
     assert row[induced.RANDOM]["low"] < 0 < row[induced.RANDOM]["high"]
+
+
+def test_what_a_selection_keeps_of_a_pool() -> None:
+    pool, rng = features_of(90, 2), np.random.default_rng(3)
+    scores = {"judges": rng.random(90)}
+    chosen = induced.selections(scores, pool, np.arange(90) % 3 == 0, "image 60%", 1)
+    assert {name: len(rows) for name, rows in chosen.items() if "drawn" not in name} == {
+        induced.ALL: 90, induced.RANDOM: 36, "judges": 36, induced.ORACLE: 60,
+    }  # fmt: skip
+    assert scores["judges"][chosen["judges"]].min() >= np.sort(scores["judges"])[-36]
+    for name in induced.DRAWN:
+        assert 80 < len(chosen[name]) < 100 and np.bincount(chosen[name]).max() <= 4
