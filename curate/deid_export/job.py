@@ -25,7 +25,8 @@ import pyarrow as pa
 from curate import __version__
 from curate.deid.attest import attest, attestation_bytes
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.vault import SecretSource, read_sealed, sealed
+from curate.deid.vault import SecretSource, sealed
+from curate.deid_export.crosswalk import CROSSWALK
 from curate.deid_export.rules import WORK, ReleaseRules, check_folders
 from curate.deid_export.task import RELEASED, STEP, ReleaseTask, file_key, list_source, survey_reports
 from curate.engine import Engine
@@ -116,30 +117,12 @@ def write_log(path: Path, attestation: Mapping[str, Any]) -> None:
 
 
 # The crosswalk: which key stands for which source file and patient. Encrypted, and never inside the release.
-CROSSWALK = pa.schema(
-    [
-        pa.field("key", pa.string(), nullable=False),
-        pa.field("path", pa.string()),  # below the source: PHI
-        pa.field("patient", pa.string()),  # as DICOM PatientID in the release
-        pa.field("patient_id", pa.string()),  # as in the source: PHI
-        pa.field("study_uid", pa.string()),  # as in the source: PHI
-    ]
-)
-
-
 def write_crosswalk(path: Path, listings: Iterable[pa.Table], pseudo: Pseudonymizer) -> int:
     """Seal the crosswalk of all listed files into ``path`` under the run's secret; the number of rows."""
     rows = [_row(row, pseudo) for table in listings for row in table.to_pylist()]
     commit_bytes(path, sealed(pa.Table.from_pylist(rows, CROSSWALK), pseudo))
     path.chmod(0o600)
     return len(rows)
-
-
-def read_crosswalk(path: Path, pseudo: Pseudonymizer) -> pa.Table:
-    """The crosswalk (CROSSWALK): identities, in memory only. RecipeError where there is none."""
-    if not path.is_file():
-        raise RecipeError(str(path), "does not exist", "name the file that --crosswalk wrote")
-    return read_sealed(path, pseudo)
 
 
 def _row(listed: dict[str, Any], pseudo: Pseudonymizer) -> dict[str, str | None]:

@@ -135,7 +135,7 @@ def crosswalk(
     import csv
 
     from curate.deid.vault import SecretSource
-    from curate.deid_export.job import CROSSWALK, read_crosswalk
+    from curate.deid_export.crosswalk import CROSSWALK, read_crosswalk
 
     table = read_crosswalk(file, SecretSource(None if secret is None else str(secret)).pseudonymizer())
     written = csv.DictWriter(sys.stdout, CROSSWALK.names)

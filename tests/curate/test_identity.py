@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from curate.deid.header.clean import attributes, clean_header
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid_export.job import CROSSWALK, read_crosswalk, write_crosswalk
+from curate.deid_export.crosswalk import CROSSWALK, read_crosswalk
+from curate.deid_export.job import write_crosswalk
 from curate.deid_export.report_people import People
 from curate.deid_export.reports import clean_report_parts
 from curate.deid_export.rules import ReleaseRules

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from curate.deid.vault import SecretSource
-from curate.deid_export.job import check_folders, read_crosswalk, release
+from curate.deid_export.crosswalk import read_crosswalk
+from curate.deid_export.job import check_folders, release
 from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.task import file_key
 from curate.engine import Engine
