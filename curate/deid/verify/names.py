@@ -79,8 +79,10 @@ _ACTS = re.compile(
     r"|(?P<did>measured|described|reported|noted|saw|placed|reviewed))\b",
     re.IGNORECASE,
 )
-# of a cue: a title; an office that says by whom, in other languages; an office or verb; a technique like a title
-_SURE, _LIKELY, _UNSURE, _WEAK, _NONE = 4, 3, 2, 1, 0
+# of a cue: a title in short, in other languages ("Dra."); a title; an office that says by whom, in other languages; an
+# office or verb; a technique like a title
+_NAMED, _SURE, _LIKELY, _UNSURE, _WEAK, _NONE = 5, 4, 3, 2, 1, 0
+_SHORT = 3  # letters of such a title
 _PLURALS = ("ists", "ians", "ants", "ents", "tors", "rses", "ngs", "ves", "ues", "ters", "lts")
 _STRANGER = re.compile(r"(?<![\w'’.@/-])[A-Z][a-z]{3,}(?:['’-][A-Z]?[a-z]+)*(?![\w@/]|-\d)")
 _PAIR = re.compile(r" (?:[A-Z]\. )?([A-Z][a-z]{2,})\b")
@@ -216,7 +218,7 @@ def _in_run(text: str, start: int, end: int, code: str) -> Iterator[tuple[int, i
 def _is_someone(text: str, hit: re.Match[str], cue: int, code: str, *, plain: bool, first: bool) -> bool:
     """True if a word that is also an ordinary one names someone behind this cue."""
     if code != "en":
-        called = is_borne(hit[0]) or (cue == _SURE and plain)
+        called = cue == _NAMED or is_borne(hit[0]) or (cue == _SURE and plain)
         return cue >= _LIKELY and first and called and not _is_nobody(hit[0], code)
     if cue == _SURE:
         return plain or first
@@ -248,7 +250,9 @@ def _is_title(low: str, code: str) -> bool:
 
 
 def _title(word: str, behind: str, code: str) -> int:
-    return _WEAK if word in _TECHNIQUES and behind != "." and (code == "en" or word not in ("DR", "SR")) else _SURE
+    if word in _TECHNIQUES and behind != "." and (code == "en" or word not in ("DR", "SR")):
+        return _WEAK
+    return _NAMED if code != "en" and (behind == "." or len(word) <= _SHORT) else _SURE
 
 
 def _cue_behind(text: str, start: int, end: int) -> int:
