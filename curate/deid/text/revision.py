@@ -43,14 +43,11 @@ _SAINTS = words("st mt ft")  # before a full stop
 
 
 def is_protected(tokens: Tokens, i: int, label: str, *, inside: bool = False) -> bool:
-    """Words and numbers that the tagger adds only where it is all but sure: cues of a number, what counts and what it
-    counts; abbreviations and departments where they are not ``inside`` what goes ("Barron Children's ED").
-    """
+    """Words and numbers that the tagger adds only where it is all but sure: what counts and what it counts;
+    abbreviations and departments where they are not ``inside`` what goes ("Barron Children's ED")."""
     form = tokens.forms[i]
     lower = form.lower()
     if form.isalpha():
-        if label == "ADDRESS" and lower in roles.PARTS_OF_PLACES and _leads_a_number(tokens, i):
-            return True  # "MAU K3", "bed 14": the cue stays
         if lower in roles.LICENSED or (form.isupper() and kind(lower) & Kind.SHORT and not inside):
             return True
         if (
@@ -72,7 +69,7 @@ def is_protected(tokens: Tokens, i: int, label: str, *, inside: bool = False) ->
 
 def _never_goes(tokens: Tokens, i: int, label: str) -> bool:
     """Words of the closed class and of grammar; as a name clinical words that no list of names or towns holds; as a
-    place examinations ("Mercy Hospital CT head", no "Hartford CT").
+    place the cue of a number and examinations ("Mercy Hospital CT head", no "Hartford CT").
 
     Levels, heads and a list's numbers are cut out of what the tagger adds by `closed_class`, as of whatever found a
     span.
@@ -80,6 +77,8 @@ def _never_goes(tokens: Tokens, i: int, label: str) -> bool:
     lower = tokens.forms[i].lower()
     if lower in roles.PROTECTED:
         return not (lower in _COUNTING and label in _NUMBERED)
+    if label == "ADDRESS" and lower in roles.PARTS_OF_PLACES and _leads_a_number(tokens, i):
+        return True  # "MAU K3", "bed 14": the cue stays
     if label == "ADDRESS":
         return lower in _EXAMS and _leads_an_exam(tokens, i)
     return label == "NAME" and _is_of_medicine(tokens.forms[i])
