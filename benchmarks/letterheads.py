@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from faker import Faker
 
 from benchmarks.deid.notes import clinical
-from curate.sources.reports.letterhead import caption_sections
-from curate.sources.reports.section import wanted_text
+from curate.sources.reports.text.letterhead import caption_sections
+from curate.sources.reports.text.section import wanted_text
 
 _WANTED = ("findings", "impression", "body")
 

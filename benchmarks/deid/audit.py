@@ -27,7 +27,7 @@ from curate.deid.quiet import quiet
 from curate.deid.rules import DeidRules
 from curate.deid.verify.audit.header import audit_header
 from curate.deid.verify.dicom.findings import dicom_findings
-from curate.deid_export.dicom import clean_dicom
+from curate.deid_export.dicom.clean import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.synth.archive import SynthConfig, write_archive
 

@@ -12,9 +12,9 @@ import pydicom
 from curate.deid.header.clean import clean_header
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import DeidRules, HeaderRules
-from curate.deid_export.dicom import clean_dicom
-from curate.deid_export.dicom_frames import Written
-from curate.deid_export.dicom_write import to_bytes
+from curate.deid_export.dicom.clean import clean_dicom
+from curate.deid_export.dicom.frames import Written
+from curate.deid_export.dicom.write import to_bytes
 from curate.deid_export.rules import Outcome, ReleaseRules
 
 NAME = "curate deid"

@@ -24,7 +24,7 @@ from benchmarks.input import dicom_contradictory, dicom_good
 from benchmarks.input.dicom_make import Case, keep
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import DeidRules
-from curate.deid_export.dicom import clean_dicom
+from curate.deid_export.dicom.clean import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
 from curate.sources.dicom.read import load_dicom, read_header

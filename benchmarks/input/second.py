@@ -23,7 +23,7 @@ from benchmarks.input.dicom_make import keep
 from benchmarks.input.second_pieces import Case, Make
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import DeidRules
-from curate.deid_export.dicom import clean_dicom
+from curate.deid_export.dicom.clean import clean_dicom
 from curate.deid_export.images import clean_image
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from curate.part import PART, Fraction
 
-Cut = Literal["priors", "signoffs", "letterheads"]  # letterheads: `curate.sources.reports.letterhead`
+Cut = Literal["priors", "signoffs", "letterheads"]  # letterheads: `curate.sources.reports.text.letterhead`
 NAME_THRESHOLD = 0.07  # minimum probability of a name for which a known word is masked (`curate.deid.text.decide`)
 LABELS = ("NAME", "ID", "DATE", "TIME", "PHONE", "EMAIL", "URL", "ADDRESS", "AGE", "FACILITY")
 # A shifted date is marked as such, or a second scrub would shift it again.

@@ -29,8 +29,8 @@ from curate.deid.verify.audit.text import is_searched, path_findings, table_find
 from curate.deid.verify.finding import Finding
 from curate.deid.verify.images import jpeg_is_bare, png_is_bare, tiff_is_bare
 from curate.deid.verify.pixels import pixel_findings, reads_pixels
-from curate.deid_export.dicom_frames import read_frames
-from curate.deid_export.dicom_gate import is_numbers, shown_views
+from curate.deid_export.dicom.frames import read_frames
+from curate.deid_export.dicom.gate import is_numbers, shown_views
 from curate.engine import Crash, Engine
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RecipeError, RunError

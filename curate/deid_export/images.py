@@ -24,7 +24,7 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.verify.files import file_findings
 from curate.deid.verify.finding import rejection_reason
 from curate.deid.verify.pixels import pixel_findings
-from curate.deid_export.jpeg import Unparsed, clean_jpeg
+from curate.deid_export.codestreams.jpeg import Unparsed, clean_jpeg
 from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason

@@ -16,7 +16,7 @@ from curate.deid.rules import Dates, DeidRules, HeaderRules, TextRules
 from curate.errors import RecipeError
 from curate.part import PART
 from curate.record import Reason
-from curate.sources.reports.section import Section
+from curate.sources.reports.text.section import Section
 
 
 @pydantic_dataclass(frozen=True, config=PART)

@@ -17,16 +17,16 @@ from pydicom.dataset import Dataset
 from curate.deid.header.phi import identifying_values
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.words.shared import called_words, name_words, rare_words
-from curate.deid_export.report_people import HEADER, NAME, ROW, SURVEY, VALUE, WORD, link, own_values, search_values
+from curate.deid_export.reports.people import HEADER, NAME, ROW, SURVEY, VALUE, WORD, link, own_values, search_values
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.days import DAY
 from curate.sources.dicom.file import open_dicom, text
 from curate.sources.identity import listed, no_one
-from curate.sources.reports.columns import UID, WORDS, Kind, Kinds, decoded, leaves, words_of
 from curate.sources.reports.formats import MAX_BYTES, report_suffix
 from curate.sources.reports.rows import open_typed
+from curate.sources.reports.tables.columns import UID, WORDS, Kind, Kinds, decoded, leaves, words_of
 from curate.sources.sniff import sniff
 
 _Fact = tuple[int, int, str]

@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import SecretSource, is_whole, read_sealed, write_sealed
-from curate.deid_export.dicom import clean_dicom
+from curate.deid_export.dicom.clean import clean_dicom
 from curate.deid_export.images import clean_image
-from curate.deid_export.report_people import People, archive_words
-from curate.deid_export.reports import clean_report_parts
+from curate.deid_export.reports.clean import clean_report_parts
+from curate.deid_export.reports.people import People, archive_words
 from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.deid_export.survey import survey
 from curate.engine import Engine

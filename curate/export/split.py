@@ -71,7 +71,7 @@ class SplitTable:
         for name in ("column", *KEYS):
             wanted = getattr(self, name)
             if wanted is not None and wanted not in raw.columns:
-                from curate.sources.reports.asked import columns_there
+                from curate.sources.reports.tables.header import columns_there
 
                 fix = columns_there(raw.columns)
                 raise RecipeError(f"split.table.{name}", f"there is no column '{wanted}'", fix)

@@ -18,7 +18,7 @@ from curate.ingest.rows import image_key
 from curate.ingest.sealed import read_index, read_shared_words
 from curate.record import Reason
 from curate.sources.member import place as as_in_a_folder
-from curate.sources.reports.letterhead import caption_sections
+from curate.sources.reports.text.letterhead import caption_sections
 from curate.sources.scan import read_scan
 
 

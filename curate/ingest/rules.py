@@ -15,7 +15,7 @@ from curate.export.split import SplitRules
 from curate.part import PART
 from curate.sources.pairing.rules import PairRules
 from curate.sources.picture import PixelRules
-from curate.sources.reports.section import Section
+from curate.sources.reports.text.section import Section
 from curate.sources.rules import ImageSource
 
 

@@ -20,8 +20,8 @@ from curate.ingest.rules import ReportRules
 from curate.ingest.sealed import read_shared_words, read_taken_names
 from curate.memory import once
 from curate.record import Reason
-from curate.sources.reports.letterhead import caption_sections
-from curate.sources.reports.section import parse_sections, wanted_text
+from curate.sources.reports.text.letterhead import caption_sections
+from curate.sources.reports.text.section import parse_sections, wanted_text
 
 ATTRIBUTES = ("modality", "body_part", "view", "laterality", "sex", "age", "date")
 

@@ -34,8 +34,8 @@ from curate.sources.dicom.read import load_dicom
 from curate.sources.images.read import load_image
 from curate.sources.member import open_file
 from curate.sources.picture import PixelRules
-from curate.sources.reports.letterhead import caption_sections
 from curate.sources.reports.report import Report
+from curate.sources.reports.text.letterhead import caption_sections
 from pipelines.recipe.load import validated
 from pipelines.recipe.recipe import Recipe
 from pipelines.survey.apart import apart

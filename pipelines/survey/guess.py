@@ -24,10 +24,10 @@ from curate.record import Reason
 from curate.sources.archives import walk_members
 from curate.sources.member import TABLES, archive_of
 from curate.sources.pairing.paths import stem
-from curate.sources.reports.columns import Kind, kind_of, leaves, words_of
 from curate.sources.reports.formats import format_of
 from curate.sources.reports.rows import open_records
-from curate.sources.reports.section import canonical
+from curate.sources.reports.tables.columns import Kind, kind_of, leaves, words_of
+from curate.sources.reports.text.section import canonical
 from curate.sources.sniff import sniff
 from curate.sources.walk import as_text
 from pipelines.recipe.load import validated

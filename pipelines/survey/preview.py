@@ -22,9 +22,9 @@ from curate.ingest.rules import IndexRules
 from curate.record import Reason
 from curate.sources.archives import walk_members
 from curate.sources.pairing.outcome import Pairing
-from curate.sources.reports.letterhead import caption_sections
 from curate.sources.reports.report import Report
-from curate.sources.reports.section import wanted_text
+from curate.sources.reports.text.letterhead import caption_sections
+from curate.sources.reports.text.section import wanted_text
 from curate.sources.rules import ImageSource
 from curate.sources.scan import SCAN, listed, scan_file
 from curate.sources.walk import Found

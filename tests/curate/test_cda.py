@@ -10,10 +10,10 @@ import pytest
 from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
 from curate.sources.reports.captions import ReportColumns
+from curate.sources.reports.messages.cda import read_cda
 from curate.sources.reports.read import check_columns, read_reports
 from curate.sources.reports.rows import open_records
-from curate.sources.reports.section import parse_sections
-from curate.sources.reports.xml import read_cda
+from curate.sources.reports.text.section import parse_sections
 
 HEAD = """<?xml version="1.0" encoding="{encoding}"?><?xml-stylesheet href="a.xsl"?>
 <{p}ClinicalDocument xmlns{q}="urn:hl7-org:v3"><{p}id root="1.2" extension="DOC9"/><{p}title>Chest of J. Doe</{p}title>

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.sources.reports.dialect import read_csv
+from curate.sources.reports.tables.dialect import read_csv
 
 NAMES = ["id", "text"]
 

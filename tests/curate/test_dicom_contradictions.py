@@ -31,7 +31,7 @@ from benchmarks.input.dicom_make import retold, unwindowed, windowed
 from benchmarks.input.dicom_render import _made, difference, judge_all, ours
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import DeidRules
-from curate.deid_export.dicom import clean_dicom
+from curate.deid_export.dicom.clean import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason

@@ -26,7 +26,7 @@ from pydicom.uid import (
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import DeidRules
-from curate.deid_export.dicom import clean_dicom
+from curate.deid_export.dicom.clean import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason

@@ -15,11 +15,11 @@ import pytest
 from curate.errors import RecipeError
 from curate.ingest.rows import status_of
 from curate.record import Reason
-from curate.sources.reports import fhir
 from curate.sources.reports.captions import ReportColumns
+from curate.sources.reports.messages import fhir
 from curate.sources.reports.read import check_columns, read_reports
 from curate.sources.reports.report import Report
-from curate.sources.reports.section import parse_sections
+from curate.sources.reports.text.section import parse_sections
 
 Resource = dict[str, Any]
 WORDS = "FINDINGS: The lungs are clear.\nIMPRESSION: No acute disease."

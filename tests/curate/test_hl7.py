@@ -14,10 +14,10 @@ from curate.record import Reason
 from curate.sources.pairing.pair import pair
 from curate.sources.pairing.rules import PairRules
 from curate.sources.reports.captions import ReportColumns
-from curate.sources.reports.hl7 import is_message, read_messages
+from curate.sources.reports.messages.hl7 import is_message, read_messages
 from curate.sources.reports.read import check_columns, read_reports
 from curate.sources.reports.rows import open_records
-from curate.sources.reports.section import parse_sections
+from curate.sources.reports.text.section import parse_sections
 
 HEAD = (
     "MSH|^~\\&|RIS|M|X|Y|20240101101500||ORU^R01^ORU_R01|1|P|2.5\r"

@@ -17,8 +17,8 @@ from curate.deid.header.clean import attributes, clean_header
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid_export.crosswalk import CROSSWALK, read_crosswalk
 from curate.deid_export.job import write_crosswalk
-from curate.deid_export.report_people import People
-from curate.deid_export.reports import clean_report_parts
+from curate.deid_export.reports.clean import clean_report_parts
+from curate.deid_export.reports.people import People
 from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.survey import survey
 from curate.ingest.rules import IndexRules

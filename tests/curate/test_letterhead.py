@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from benchmarks.deid.notes import clinical
 from benchmarks.letterheads import caption, generate
-from curate.sources.reports.letterhead import caption_sections, cut_letterhead
-from curate.sources.reports.section import parse_sections, wanted_text
+from curate.sources.reports.text.letterhead import caption_sections, cut_letterhead
+from curate.sources.reports.text.section import parse_sections, wanted_text
 from tests.realdata import real
 
 WANTED = ("findings", "impression", "body")

@@ -14,8 +14,8 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import TextRules
 from curate.deid.text.scrub import scrub
 from curate.deid.verify.text import findings
-from curate.sources.reports.markup import plain_text, report_text
-from curate.sources.reports.section import parse_sections
+from curate.sources.reports.text.markup import plain_text, report_text
+from curate.sources.reports.text.section import parse_sections
 
 LINES = [
     "FINDINGS:", "The heart is normal in size.", "mild atelectasis at the left base.", "No pleural effusion.",

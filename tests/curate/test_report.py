@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from curate.errors import RecipeError
 from curate.record import Reason
 from curate.sources.reports.captions import ReportColumns
-from curate.sources.reports.dialect import MAX_CELL
 from curate.sources.reports.formats import decode
-from curate.sources.reports.markup import plain_text
 from curate.sources.reports.read import check_columns, read_reports
 from curate.sources.reports.report import Report
-from curate.sources.reports.section import parse_sections
+from curate.sources.reports.tables.dialect import MAX_CELL
+from curate.sources.reports.text.markup import plain_text
+from curate.sources.reports.text.section import parse_sections
 from tests.realdata import real
 
 TEXT = ReportColumns(text="text", accession="id")

@@ -18,10 +18,10 @@ from curate.ingest.chain import _INSIDE, _Verify
 from curate.ingest.rules import PictureRules
 from curate.record import Reason
 from curate.sources.reports.captions import ReportColumns
+from curate.sources.reports.messages.structured import read_structured
 from curate.sources.reports.read import check_columns, read_reports
 from curate.sources.reports.report import Report
 from curate.sources.reports.rows import open_records
-from curate.sources.reports.structured import read_structured
 from tests.curate.dicomfiles import gradient, to_bytes, write
 from tests.curate.test_report import as_csv, as_parquet, put
 from tests.curate.workbooks import workbook

@@ -12,9 +12,9 @@ from curate.record import Reason
 from curate.sources.identity import canonical_id, listed, separators
 from curate.sources.pairing.several import declared_status
 from curate.sources.reports.captions import ReportColumns
-from curate.sources.reports.markup import report_text
 from curate.sources.reports.read import check_columns, read_reports
-from curate.sources.reports.section import parse_sections
+from curate.sources.reports.text.markup import report_text
+from curate.sources.reports.text.section import parse_sections
 from tests.curate.workbooks import workbook
 
 COLUMNS = ReportColumns(text="report", accession="acc")

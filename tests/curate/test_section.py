@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.sources.reports.section import SECTIONS, canonical, parse_sections, wanted_text
+from curate.sources.reports.text.section import SECTIONS, canonical, parse_sections, wanted_text
 from tests.realdata import real
 
 BOTH = {"findings": "Lungs clear.", "impression": "Normal."}

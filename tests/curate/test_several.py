@@ -18,7 +18,7 @@ from curate.sources.pairing.pair import known_of, pair
 from curate.sources.pairing.rules import PairRules
 from curate.sources.pairing.several import Candidate, declared_status, joined, resolve, told_status
 from curate.sources.reports.report import Report
-from curate.sources.reports.section import parse_sections
+from curate.sources.reports.text.section import parse_sections
 from curate.sources.scan import SCAN
 from tests.curate.indexing import build_index, sources
 

@@ -26,7 +26,7 @@ from curate.deid.header.iod import iod_of
 from curate.deid.pseudonym import is_time
 from curate.deid.quiet import element, quiet
 from curate.deid.words.technical import technical_words
-from curate.sources.reports.markup import plain_text
+from curate.sources.reports.text.markup import plain_text
 
 _MIN_LENGTH = 3
 _MAX_CACHED = 64  # bytes; shorter values, which the files of a series share, are cached

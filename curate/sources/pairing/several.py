@@ -14,7 +14,7 @@ from typing import Literal
 from curate.sources.days import ranks
 from curate.sources.identity import folded
 from curate.sources.pairing.rules import Several
-from curate.sources.reports.section import parse_sections
+from curate.sources.reports.text.section import parse_sections
 
 Status = Literal["preliminary", "", "final", "corrected", "addendum", "void"]
 

@@ -23,7 +23,6 @@ from curate.sources.archives import OF_ARCHIVES, is_archive, walk_members
 from curate.sources.faults import stop_for_source
 from curate.sources.member import archive_of, open_file
 from curate.sources.pairing.paths import compile_keys, stem
-from curate.sources.reports.asked import as_asked, check_names, is_meant, names_of
 from curate.sources.reports.captions import Asked, ReportColumns, gathered
 from curate.sources.reports.formats import (
     HEAD,
@@ -39,15 +38,16 @@ from curate.sources.reports.formats import (
     open_bytes,
     text_encoding,
 )
-from curate.sources.reports.hl7 import FIELD, Message
+from curate.sources.reports.messages.cda import read_openi
+from curate.sources.reports.messages.hl7 import FIELD, Message
 from curate.sources.reports.report import NAMED, Report, RowPlan, make_report
 from curate.sources.reports.rows import named_rows, open_messages, open_records
-from curate.sources.reports.section import SECTIONS
-from curate.sources.reports.xml import read_openi
+from curate.sources.reports.tables.header import as_asked, check_names, is_meant, names_of
+from curate.sources.reports.text.section import SECTIONS
 from curate.sources.walk import Found, as_text
 
 if TYPE_CHECKING:
-    from curate.sources.reports.fhir import References
+    from curate.sources.reports.messages.fhir import References
 
 Kind = Asked | None
 _TABLES = ("csv", "jsonl", "json", "parquet", "xlsx")
@@ -137,7 +137,7 @@ class _Source:
     @cached_property
     def references(self) -> References:
         """What FHIR's reports refer to: in their own bundle, or in another file of an export."""
-        from curate.sources.reports.fhir import References, resources
+        from curate.sources.reports.messages.fhir import References, resources
 
         known = References()
         for found in walk_members(self.path):
@@ -245,7 +245,7 @@ def _messages(found: Found, kind: Kind, source: _Source) -> Iterator[Message]:
         with open_bytes(path, "xml") as file:
             yield read_openi(file.read(_MAX_XML))
     elif kind == "fhir":
-        from curate.sources.reports.fhir import fhir_report, resources  # ijson: only where there is FHIR
+        from curate.sources.reports.messages.fhir import fhir_report, resources  # ijson: only where there is FHIR
 
         references = source.references.within(found.path)
         with open_bytes(path, "xml") as file:
@@ -253,7 +253,9 @@ def _messages(found: Found, kind: Kind, source: _Source) -> Iterator[Message]:
                 if resource is None or resource.get("resourceType") == "DiagnosticReport":
                     yield fhir_report(resource, references)
     elif kind == "dicom" or _is_structured(found, source.format):
-        from curate.sources.reports.structured import read_structured  # pydicom: where there is a structured report
+        from curate.sources.reports.messages.structured import (
+            read_structured,  # pydicom: where there is a structured report
+        )
 
         yield Message(*read_structured(path))
 

@@ -15,9 +15,9 @@ from curate.record import Reason
 from curate.sources.pairing.rules import Several
 from curate.sources.reports.captions import ReportColumns
 from curate.sources.reports.formats import as_string
-from curate.sources.reports.hl7 import is_message, read_messages
-from curate.sources.reports.markup import plain_text, report_text
+from curate.sources.reports.messages.hl7 import is_message, read_messages
 from curate.sources.reports.statements import Claim
+from curate.sources.reports.text.markup import plain_text, report_text
 
 _TRUE = {"yes", "true", "1", "y"}
 _PHI = ("patient_name", "patient", "accession", "study")

@@ -22,9 +22,6 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.identity import folded
 from curate.sources.image_rows import ImageColumn, image_columns, path_column, paths_of
-from curate.sources.reports.columns import Kinds
-from curate.sources.reports.dialect import read_csv
-from curate.sources.reports.documents import documents, parsed
 from curate.sources.reports.formats import (
     HEAD,
     MAX_BYTES,
@@ -36,9 +33,12 @@ from curate.sources.reports.formats import (
     reading,
     text_encoding,
 )  # fmt: skip
-from curate.sources.reports.hl7 import Message, message_text, read_messages
-from curate.sources.reports.workbook import MAX_WORKBOOK, read_workbook
-from curate.sources.reports.xml import read_cda
+from curate.sources.reports.messages.cda import read_cda
+from curate.sources.reports.messages.hl7 import Message, message_text, read_messages
+from curate.sources.reports.tables.columns import Kinds
+from curate.sources.reports.tables.dialect import read_csv
+from curate.sources.reports.tables.documents import documents, parsed
+from curate.sources.reports.tables.workbook import MAX_WORKBOOK, read_workbook
 
 Record = dict[str, Any] | Reason
 MAX_REPORT_BYTES = 1 << 24  # a text file beyond this is not one report

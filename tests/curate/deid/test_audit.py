@@ -24,7 +24,7 @@ from curate.deid.verify.audit.text import audit_text, cell_findings, path_findin
 from curate.deid.verify.finding import Finding
 from curate.deid.verify.pixels import reads_pixels
 from curate.deid_export.audit import AuditRules, FileAudit, audit_file, summary
-from curate.deid_export.dicom import clean_dicom
+from curate.deid_export.dicom.clean import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.report.render import render
 from curate.sources.images.read import encode_png

@@ -13,7 +13,7 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import DeidRules, PixelPolicy
 from curate.deid.vault import SecretSource
 from curate.deid.verify.audit.header import audit_header
-from curate.deid_export.dicom import clean_dicom
+from curate.deid_export.dicom.clean import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
 from curate.ingest.chain import _Picture

@@ -28,7 +28,7 @@ from pydicom.uid import (
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import DeidRules
-from curate.deid_export.dicom import clean_dicom
+from curate.deid_export.dicom.clean import clean_dicom
 from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.record import Fate, Reason
 from tests.curate.dicomfiles import ENCAPSULATED, NATIVE, dataset, encode, gradient, to_bytes
@@ -338,7 +338,7 @@ def test_text_in_a_palette_is_blanked_in_its_indices(tmp_path):
 
 
 def test_labels_are_not_looked_at_unless_the_header_says_there_is_text():
-    from curate.deid_export.dicom_gate import is_numbers
+    from curate.deid_export.dicom.gate import is_numbers
 
     ds = Dataset()
     ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.66.4"

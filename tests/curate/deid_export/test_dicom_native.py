@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from curate.deid_export.dicom_frames import BitFrames, NativeFrames, read_native
+from curate.deid_export.dicom.frames import BitFrames, NativeFrames, read_native
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.cells import mask

@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import DeidRules
-from curate.deid_export.dicom import clean_dicom
+from curate.deid_export.dicom.clean import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from tests.realdata import real
 

@@ -18,8 +18,8 @@ from PIL import Image, PngImagePlugin
 from benchmarks.input.image_writers import tiff
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import DeidRules
+from curate.deid_export.codestreams.jpeg import Unparsed, clean_jpeg
 from curate.deid_export.images import clean_image, encode_tiff
-from curate.deid_export.jpeg import Unparsed, clean_jpeg
 from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.record import Fate, Reason
 

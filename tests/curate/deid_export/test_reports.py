@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import HeaderRules
-from curate.deid_export.report_cells import output_names
-from curate.deid_export.report_people import People
-from curate.deid_export.reports import clean_report_parts
+from curate.deid_export.reports.cells import output_names
+from curate.deid_export.reports.clean import clean_report_parts
+from curate.deid_export.reports.people import People
 from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.deid_export.survey import survey
 from curate.record import Fate, Reason
-from curate.sources.reports.columns import Kind, kind_of, safe_name
 from curate.sources.reports.formats import report_suffix
+from curate.sources.reports.tables.columns import Kind, kind_of, safe_name
 from tests.curate.dicomfiles import gradient, write
 from tests.curate.workbooks import workbook
 

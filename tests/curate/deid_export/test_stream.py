@@ -15,8 +15,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from curate.deid_export.jpeg import Unparsed, seems_text
-from curate.deid_export.streams import clean_stream
+from curate.deid_export.codestreams.clean import clean_stream
+from curate.deid_export.codestreams.jpeg import Unparsed, seems_text
 from curate.sources.dicom.layout import Layout
 from tests.curate.dicomfiles import encode, gradient
 

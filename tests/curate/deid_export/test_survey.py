@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid_export.report_people import SURVEY, WORD, People, archive_words, link
+from curate.deid_export.reports.people import SURVEY, WORD, People, archive_words, link
 from curate.deid_export.survey import stem_links, survey
 from tests.curate.dicomfiles import gradient, write
 

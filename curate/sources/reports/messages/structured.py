@@ -18,7 +18,7 @@ from curate.deid.header.phi import identifying_values
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import open_dicom, text, value
-from curate.sources.reports.section import canonical
+from curate.sources.reports.text.section import canonical
 
 # Basic Text, Enhanced, Comprehensive, Comprehensive 3D and Extensible SR (PS3.4 annex B.5)
 REPORT_CLASSES = frozenset(f"1.2.840.10008.5.1.4.1.1.88.{n}" for n in (11, 22, 33, 34, 35))

@@ -20,7 +20,7 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.replace.surrogates import taken_names
 from curate.sources.days import possible_days
 from curate.sources.identity import canonical_id, canonical_ids, no_one, spellings
-from curate.sources.reports.columns import IDENTIFYING, Kind, Kinds, leaves
+from curate.sources.reports.tables.columns import IDENTIFYING, Kind, Kinds, leaves
 
 # One fact a row. HEADER and ROW: the patient id (text) of a link, from a DICOM header or a report's row. VALUE: an
 # identifying value of the link's patient. NAME: a folded word of anyone's name. WORD: a word in the reports of the

@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.deid_export.report_cells import output_names
-from curate.sources.reports.columns import Kind, Kinds, below
+from curate.deid_export.reports.cells import output_names
 from curate.sources.reports.rows import Records, is_plain
+from curate.sources.reports.tables.columns import Kind, Kinds, below
 
 _BATCH = 1024
 _WRITTEN_AS_TEXT = frozenset({Kind.PATIENT, Kind.ACCESSION, Kind.ID, Kind.FILE, Kind.NAME, Kind.UID, Kind.DATE})

@@ -20,7 +20,7 @@ from curate.deid.text.fold import fold_value
 from curate.deid.text.text_index import is_shouted
 from curate.deid.word_lists import word_sections
 from curate.deid.words.vocabulary import Kind, kind
-from curate.sources.reports.section import parse_sections
+from curate.sources.reports.text.section import parse_sections
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _LONGEST = 600  # characters of a unit
@@ -30,7 +30,7 @@ _FEWEST = 3  # words of a sentence beside a field, which else is its value
 @cache
 def _list(name: str) -> frozenset[str]:
     """One of the lists in letterhead.txt, words in lower case; "words" are the fields and signs too."""
-    text = files("curate.sources.reports").joinpath("letterhead.txt").read_text(encoding="utf-8")
+    text = files("curate.sources.reports.text").joinpath("letterhead.txt").read_text(encoding="utf-8")
     parts = {part.split("\n", 1)[0].partition(":")[0]: part.split("\n", 1)[1].split() for part in text.split("## ")[1:]}
     parts["fields"] += parts["signs"]
     return frozenset(parts["words"] + parts["fields"] if name == "words" else parts[name])

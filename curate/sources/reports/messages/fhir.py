@@ -19,10 +19,10 @@ import ijson
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.reports.documents import parsed
 from curate.sources.reports.formats import HEAD, Bounded, from_base64
-from curate.sources.reports.hl7 import BROKEN, Message
-from curate.sources.reports.xml import parse_xml
+from curate.sources.reports.messages.cda import parse_xml
+from curate.sources.reports.messages.hl7 import BROKEN, Message
+from curate.sources.reports.tables.documents import parsed
 
 MAX_ATTACHMENT = 1 << 24  # bytes of one text
 MAX_RESOURCE = 1 << 28  # bytes of an entry of a bundle, or of a line of NDJSON

@@ -15,12 +15,12 @@ from typing import Any
 
 from curate.deid.words import vocabulary
 from curate.sources.days import DAY, day_first
-from curate.sources.reports.markup import plain_text, report_text
-from curate.sources.reports.section import canonical
+from curate.sources.reports.text.markup import plain_text, report_text
+from curate.sources.reports.text.section import canonical
 
 
 class Kind(StrEnum):
-    """What becomes of a cell depends on it (`curate.deid_export.report_cells`)."""
+    """What becomes of a cell depends on it (`curate.deid_export.reports.cells`)."""
 
     PATIENT = "PATIENT"
     ACCESSION = "ACCESSION"

@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from curate.deid_export.jpeg import Cursor, Unparsed, seems_text, segment
+from curate.deid_export.codestreams.jpeg import Cursor, Unparsed, seems_text, segment
 from curate.errors import DropRecord
 from curate.sources.images.jp2 import open_boxes
 

@@ -16,8 +16,8 @@ import imagecodecs
 import numpy as np
 from pydicom import uid
 
-from curate.deid_export.jpeg import Unparsed, clean_jpeg
-from curate.deid_export.jpeg2000 import clean_jpeg2000
+from curate.deid_export.codestreams.jpeg import Unparsed, clean_jpeg
+from curate.deid_export.codestreams.jpeg2000 import clean_jpeg2000
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.codestream import end_of_runs, rle_segments

@@ -21,7 +21,7 @@ from curate.record import Reason
 from curate.sources.identity import canonical_id
 from curate.sources.pairing.several import declared_status
 from curate.sources.reports.formats import decode, from_base64
-from curate.sources.reports.section import canonical
+from curate.sources.reports.text.section import canonical
 
 FIELD = re.compile(r"([A-Z][A-Z0-9]{2})-(\d{1,2})")  # how a recipe names a field of its own: "OBR-20"
 _START = re.compile(r"[\s\ufeff\v\x1c]*(?:(?:FHS|BHS|MSH)([^\w\s])\S|(?:PID|PV1|ORC|OBR|OBX)\|)")

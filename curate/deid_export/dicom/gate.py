@@ -13,8 +13,8 @@ from curate.deid.pixels.found_text import TextSearch
 from curate.deid.pixels.gate import gate, painted, too_much_painted
 from curate.deid.pixels.known_regions import written_regions
 from curate.deid.rules import PixelPolicy
-from curate.deid_export.dicom_frames import BitFrames, Frames, NativeFrames
-from curate.deid_export.dicom_write import drop_palette, set_palette
+from curate.deid_export.dicom.frames import BitFrames, Frames, NativeFrames
+from curate.deid_export.dicom.write import drop_palette, set_palette
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.colours import to_rgb

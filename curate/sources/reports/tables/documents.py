@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from curate.sources.identity import folded
-from curate.sources.reports.columns import safe_name
+from curate.sources.reports.tables.columns import safe_name
 
 # of a document the forms that exports and pandas write, told by where the names of columns stand:
 #

@@ -12,16 +12,16 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.verify.files import file_findings
 from curate.deid.verify.finding import Finding, rejection_reason
 from curate.deid.verify.text import findings
-from curate.deid_export.report_cells import Cells, Row, check_row
-from curate.deid_export.report_people import People, is_registered, is_uid, own_values, search_values
-from curate.deid_export.report_write import Writer, open_writer
+from curate.deid_export.reports.cells import Cells, Row, check_row
+from curate.deid_export.reports.people import People, is_registered, is_uid, own_values, search_values
+from curate.deid_export.reports.write import Writer, open_writer
 from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.deid_export.survey import row_links, stem_links
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.reports.columns import Kind, Kinds, decoded, leaves
 from curate.sources.reports.formats import SUFFIXES, report_suffix
 from curate.sources.reports.rows import Records, open_typed
+from curate.sources.reports.tables.columns import Kind, Kinds, decoded, leaves
 
 Renamed = Callable[[str], str | None]
 

@@ -26,9 +26,9 @@ from curate.deid.quiet import quiet
 from curate.deid.verify.dicom.findings import dicom_findings
 from curate.deid.verify.finding import rejection_reason
 from curate.deid.verify.pixels import pixel_findings
-from curate.deid_export.dicom_frames import CodedFrames, Frames, read_frames
-from curate.deid_export.dicom_gate import Gated, gate_frames, is_numbers, shown_views, uncompressed
-from curate.deid_export.dicom_write import declare_lossy, describe, keep_palette, set_palette, set_tables, to_bytes
+from curate.deid_export.dicom.frames import CodedFrames, Frames, read_frames
+from curate.deid_export.dicom.gate import Gated, gate_frames, is_numbers, shown_views, uncompressed
+from curate.deid_export.dicom.write import declare_lossy, describe, keep_palette, set_palette, set_tables, to_bytes
 from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
@@ -41,8 +41,8 @@ def clean_dicom(path: Path, rules: ReleaseRules, pseudo: Pseudonymizer) -> Outco
     """The outcome for the DICOM file at ``path``: the new file's bytes, or the reason why there are none.
 
     Every frame is decoded and gated (`curate.deid.pixels.gate`). Compressed frames stay compressed if nothing in
-    them is painted over and their streams parse completely (`curate.deid_export.streams`); all other pixels are
-    written uncompressed, and big endian, implicit and deflated files become Explicit VR Little Endian. Bad data is
+    them is painted over and their streams parse completely (`curate.deid_export.codestreams.clean`); all other pixels
+    are written uncompressed, and big endian, implicit and deflated files become Explicit VR Little Endian. Bad data is
     never raised: it is the outcome's reason.
     """
     try:

@@ -25,15 +25,15 @@ from curate.deid.text.scrub import scrub
 from curate.deid.words.language import require_known_sections
 from curate.deid.words.vocabulary import Kind as Vocabulary
 from curate.deid.words.vocabulary import kind
-from curate.deid_export.report_people import ABSENT, UID, Person
+from curate.deid_export.reports.people import ABSENT, UID, Person
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.days import whole_day
 from curate.sources.identity import canonical_id, listed
-from curate.sources.reports.columns import Kind, Kinds, below, safe_name, words_of
-from curate.sources.reports.letterhead import caption_sections
-from curate.sources.reports.section import SECTIONS, canonical, parse_sections
+from curate.sources.reports.tables.columns import Kind, Kinds, below, safe_name, words_of
+from curate.sources.reports.text.letterhead import caption_sections
+from curate.sources.reports.text.section import SECTIONS, canonical, parse_sections
 
 _FLAG = re.compile(r"yes|no|true|false|y|n|t|f|[01]", re.IGNORECASE)
 _SEX_WORDS = "m f o u male female other unknown man woman intersex mann frau hombre mujer homme femme w d"

@@ -15,8 +15,8 @@ from xml.parsers import expat
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.reports.formats import from_base64
-from curate.sources.reports.hl7 import PARTS, Message
-from curate.sources.reports.markup import plain_text
+from curate.sources.reports.messages.hl7 import PARTS, Message
+from curate.sources.reports.text.markup import plain_text
 
 _DEEPEST = 200  # elements within one another
 _PERSONS = frozenset(("patient", "assignedPerson", "associatedPerson", "relatedPerson", "guardianPerson",

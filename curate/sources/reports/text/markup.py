@@ -19,7 +19,7 @@ from ftfy import TextFixerConfig, fix_encoding
 from ftfy.fixes import fix_surrogates
 from striprtf.striprtf import rtf_to_text
 
-from curate.sources.reports.tags import entities, without_tags
+from curate.sources.reports.text.tags import entities, without_tags
 
 _DEEPEST = 24  # decodings one inside another; a text that needs more is left at that
 # marks of byte order, width, hyphenation and direction, and controls: never of a word

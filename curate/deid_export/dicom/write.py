@@ -21,7 +21,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
 from curate.deid.header.values import explicit_element
-from curate.deid_export.dicom_frames import Written
+from curate.deid_export.dicom.frames import Written
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import FLOAT_PIXELS, is_little, text, value

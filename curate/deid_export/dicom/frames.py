@@ -13,8 +13,8 @@ import numpy as np
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from curate.deid_export.jpeg import Unparsed
-from curate.deid_export.streams import KNOWN, clean_stream
+from curate.deid_export.codestreams.clean import KNOWN, clean_stream
+from curate.deid_export.codestreams.jpeg import Unparsed
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.cells import mask, overlay_bits, settle

@@ -9,9 +9,9 @@ from curate.errors import DropRecord, RecipeError
 from curate.places import place
 from curate.sources.identity import folded
 from curate.sources.reports.captions import ReportColumns
-from curate.sources.reports.columns import safe_name
 from curate.sources.reports.formats import Format
 from curate.sources.reports.rows import named_rows, open_records
+from curate.sources.reports.tables.columns import safe_name
 from curate.sources.walk import Found
 
 _HEADER = re.compile(r"(?!.*\d{3})(?:[A-Za-z]\w*(?:_\w+)+|[A-Z]{2,7}\d?)")  # FINDINGS_COL, ACC: neither name nor number
