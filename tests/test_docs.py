@@ -17,6 +17,7 @@ from curate.engine import Engine
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
+_ROOMS = ("curate", "filters", "pipelines", "benchmarks")
 _GONE = ("second reader", "claim_shards", "least_words", "most_pairs")  # words of ours for what the field has words for
 
 
@@ -46,6 +47,23 @@ def test_a_page_says_first_what_the_reader_gets(page: Path) -> None:
 def test_links_lead_to_files(page: Path) -> None:
     links = [link for link in _LINK.findall(page.read_text()) if not link.startswith(("http:", "https:"))]
     assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def test_modules_that_are_named_exist() -> None:
+    """Named by path, or by what `python -m` is given: in pages, decisions, pyproject.toml, docstrings and comments."""
+    named = re.compile(rf"(?<![\w/.-])(?:{'|'.join(_ROOMS)})(?:/\w+)+\.py\b|python -m ((?:{'|'.join(_ROOMS)})[.\w]*\w)")
+    files = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "DECISIONS.md", "pyproject.toml")]
+    files += [*PAGES, *(path for room in _ROOMS for path in (ROOT / room).rglob("*.py"))]
+    assert not [
+        f"{file.relative_to(ROOT)}: {found[0]}"
+        for file in files
+        for found in named.finditer(file.read_text("utf-8"))
+        if not _is_module(ROOT / (found[1].replace(".", "/") if found[1] else found[0]))
+    ]
+
+
+def _is_module(path: Path) -> bool:
+    return path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
 
 
 def test_the_readme_is_one_screen() -> None:

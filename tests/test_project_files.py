@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import yaml
@@ -28,3 +29,9 @@ def test_whoever_finds_a_leak_is_told_where_to_and_not_to_send_data() -> None:
     told = (ROOT / "SECURITY.md").read_text()
     assert "How to report" in told and "never with real data" in told
     assert (ROOT / "docs" / "deidentification.md").is_file()
+
+
+def test_no_folder_of_the_product_has_more_than_16_modules() -> None:
+    modules = [path for room in ("curate", "filters", "pipelines") for path in (ROOT / room).rglob("*.py")]
+    folders = Counter(path.parent.relative_to(ROOT) for path in modules if path.name != "__init__.py")
+    assert {str(folder): modules for folder, modules in folders.items() if modules > 16} == {}

@@ -76,11 +76,9 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     held_out = hold_out(clean.groups, rules.holdout, rules.seed)
     taught, rest = clean.take(np.flatnonzero(held_out)), clean.take(np.flatnonzero(~held_out))
     injected = inject(taught, rules.seed, rules.copies)
-    grown, share = rest, None
-    mixed, left_out = [name for name in rules.parts if name != JUDGES], dict[str, str]()
+    grown, mixed, left_out = rest, [name for name in rules.parts if name != JUDGES], dict[str, str]()
     belongs, judges = _judged(data, out / "parts", rules, pool) if JUDGES in rules.parts else (None, {})
-    if belongs is not None:
-        share = judges["metrics"]["right_in_pool"]
+    share = None if belongs is None else judges["metrics"]["right_in_pool"]
     for round_ in range(rules.rounds + 1):
         for name in mixed:
             remove_tree(out / "parts" / name, out)
