@@ -52,8 +52,8 @@ def make_plan(shards: Shards, rules: TrainingRules) -> Plan:
     weighted = shards.weights > 0
     distinct = len(np.unique(shards.texts[weighted]))
     if distinct < rules.drawn:
-        problem = f"{int(weighted.sum())} pairs with {distinct} different texts"
-        raise RunError(f"{problem} do not fill a batch of {rules.drawn}: lower train.batch, or keep more")
+        problem = f"{int(weighted.sum())} pairs with {distinct} different texts do not fill a batch of {rules.drawn}"
+        raise RunError(f"{problem}: {_remedy(distinct * rules.batch // rules.drawn, rules.accumulate)}")
     words = key_words(shards.keys)
     plan = Plan(shards, words, rules.drawn, 0, rules.seed, rules.one_a_study)
     if rules.samples is not None:
@@ -63,6 +63,13 @@ def make_plan(shards: Shards, rules: TrainingRules) -> Plan:
             plan.begin_next()
         steps = plan.starts[-1]
     return replace(plan, steps=steps)
+
+
+def _remedy(most: int, accumulate: int) -> str:
+    """What to do where a batch of ``most`` pairs is the largest: a power of two in each micro-batch. Not done unasked,
+    since what a model learns from contrast depends on its batch."""
+    fits = accumulate * 2 ** ((most // accumulate).bit_length() - 1) if most >= max(accumulate, 2) else 0
+    return f"--set train.batch={fits}, or keep more" if fits else "keep more"
 
 
 @lru_cache(maxsize=2)
@@ -76,7 +83,9 @@ def _epoch(plan: Plan, epoch: int) -> NDArray[np.int64]:
     order = _shuffle_windows(plan.shards.tar, np.repeat(np.arange(len(times)), times), rng)
     batches = list(ordered_batches(plan.shards.texts[order], plan.batch, np.arange(len(order))[::-1]))
     if not batches:
-        raise RunError(f"an epoch of {len(order)} pairs fills no batch of {plan.batch}: lower train.batch")
+        raise RunError(
+            f"an epoch of {len(order)} pairs fills no batch of {plan.batch}: lower train.batch, or keep more"
+        )
     return order[np.stack(batches)]
 
 

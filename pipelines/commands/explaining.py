@@ -31,10 +31,10 @@ def explain(
     json_: Json = False,
 ) -> None:
     """One record's story: what every step knew of it, and why it stayed or went. The first digits of a key will do."""
-    from pipelines.report.story import full_key, story
-    from pipelines.report.why import why
-
     pipeline = pipeline_of(folder)
+
+    from pipelines.report.story import full_key, story  # readers of tables: only where there is a run
+
     key = full_key(pipeline, key)
     if text or words:
         _explain_text(pipeline, key, words)
@@ -43,6 +43,9 @@ def explain(
     if not rows:
         raise RecipeError("KEY", f"no step of this run knows {key[:40]!r}", _KEYS)
     whose = _identify(pipeline, key) if identify else {}
+
+    from pipelines.report.why import why
+
     reasons = why(pipeline, key)
     if json_:
         steps = [{"step": name, **row} for name, row in rows]

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,15 +79,22 @@ def flat_fields(rules: type) -> dict[str, dict[str, Any]]:
     field that a subclass says anew without a description has that of its parent."""
     found: dict[str, dict[str, Any]] = {}
     for each in (c for c in reversed(rules.__mro__) if dataclasses.is_dataclass(c)):
-        own = TypeAdapter(each).json_schema()
+        own = _own_schema(each)
         for name, value in own["properties"].items():
-            inner = own["$defs"][value.pop("$ref").rpartition("/")[2]] if "$ref" in value else {}
-            found[name] = {k: v for k, v in found.get(name, {}).items() if k == "description"} | inner | value
+            inner = own["$defs"][value["$ref"].rpartition("/")[2]] if "$ref" in value else {}
+            parent = {k: v for k, v in found.get(name, {}).items() if k == "description"}
+            found[name] = {k: v for k, v in (parent | inner | value).items() if k != "$ref"}
     for part in dataclasses.fields(rules):
         opened: Any = part.default_factory
         if isinstance(opened, type):
             found = {k: v for k, v in found.items() if k != part.name} | flat_fields(opened)
     return {name: value for name, value in found.items() if name != "method"}
+
+
+@cache
+def _own_schema(rules: type) -> dict[str, Any]:
+    """Made once, since most methods' rules are made of the same parents."""
+    return TypeAdapter(rules).json_schema()
 
 
 def _section(path: str, value: dict[str, Any], defs: dict[str, Any]) -> Iterator[str]:

@@ -8,7 +8,9 @@ import io
 import lzma
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -164,9 +166,24 @@ def test_samples_decide_the_length() -> None:
     assert make_plan(shards, TrainingRules(batch=16, samples=200)).steps == 13
 
 
-def test_fewer_texts_than_a_batch() -> None:
-    with pytest.raises(RunError, match="do not fill a batch of 16"):
-        make_plan(_shards([1.0] * 40, [i % 9 for i in range(40)]), RULES)
+@pytest.mark.parametrize(
+    ("texts", "rules", "fits"),
+    [
+        (9, {}, "train.batch=8"),
+        (9, {"accumulate": 8}, "train.batch=8"),
+        (15, {"accumulate": 3, "batch": 18}, "train.batch=12"),
+        (60, {"reference": "a", "filter_ratio": 0.8}, "train.batch=8"),
+        (3, {"accumulate": 4}, None),
+        (1, {}, None),
+    ],
+)
+def test_fewer_texts_than_a_batch(texts: int, rules: dict[str, Any], fits: str | None) -> None:
+    shards, chosen = _shards([1.0] * 60, [i % texts for i in range(60)]), replace(RULES, **rules)
+    with pytest.raises(RunError, match=rf"do not fill a batch of {chosen.drawn}") as caught:
+        make_plan(shards, chosen)
+    assert str(caught.value).endswith(f": --set {fits}, or keep more" if fits else ": keep more")
+    if fits:
+        assert make_plan(shards, replace(chosen, batch=int(fits.partition("=")[2]))).steps > 0
 
 
 def test_more_shards_than_files_may_be_open(tmp_path: Path) -> None:
