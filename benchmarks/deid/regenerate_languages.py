@@ -27,7 +27,8 @@ from pathlib import Path
 
 from curate.deid.text.fold import fold_value
 from curate.deid.word_lists import pack
-from curate.deid.words.lexicon import CODES, MEDICAL_PARTS, read_sections
+from curate.deid.words.cognates import BEGINNINGS
+from curate.deid.words.lexicon import CODES, read_sections
 from curate.deid.words.vocabulary import Kind, is_given_name, is_surname, kind
 
 DATA = Path(str(files("curate.deid.words"))) / "data" / "languages"
@@ -48,6 +49,21 @@ _ENDINGS = {
     "nl": r"(?:ing|ingen|heid|lijk|lijke|eerd|eerde|eren|ische?|elijks|achtige?)",
     "pt": r"(?:mente|cao|coes|ando|endo|ados?|adas?|idos?|idas?|avel|aveis|ivel|idade|aram|eram|iram)",
 }
+# Morphemes that medicine's words begin or end with, in any of the languages, folded.
+_MEDICAL_PARTS = re.compile(
+    rf"^{BEGINNINGS}"
+    r"(?=.*(?:itis|ite|osis|osi|ose|oma|omi|omas|omes|ome|ektomie|ectomia|ectomie|tomia|tomie|stomia|stomie"
+    r"|plastia|plastie"
+    r"|plastik|patia|pathie|patie|grafia|graphie|grafie|scopia|skopie|scopie|emia|amie|emie|uria|urie|algia"
+    r"|algie|plegia"
+    r"|plegie|megalia|megalie|ektasie|ectasia|ectasie|ragia|rragia|ragie|lisis|lyse|lise|trofia|trophie|trofie"
+    r"|plasia|plasie"
+    r"|sclerosi|sklerose|esclerosis|sclerose|stenosi|stenose|genico|genica|gen|ica|ico|icos|icas|ici|iche|ique"
+    r"|iques|isch|al"
+    r"|ale|ales|ali|aire|aires|ar|ares|ari|are|air|ario|aria|eo|ea|eus|oide|oid|oidea|oideo|cele|torax|thorax"
+    r"|torace|ie|ia|in"
+    r"|ina|ine|il|aat|atie|acion|acao|azione|ation|ent|ing|ung|zion|zioni)(?:s|e|n|en|er|es|em)?$)"
+)
 _LONGEST_LINK = 4  # letters of "alto" and "rio" in towns' names
 _COUNTRIES = "DE AT CH LI LU ES MX AR CO CL PE VE EC UY BO GT CR CU DO FR BE NL IT SM PT BR AO MZ SR"
 _LOCALES = """
@@ -100,7 +116,7 @@ def words(folder: Path, code: str, names: set[str], places: set[str]) -> Iterato
         plain = fold_value(word).lower()
         if not re.fullmatch(r"[a-z]{2,}", plain):
             continue
-        built = len(plain) >= _LONG and MEDICAL_PARTS.search(plain) is not None and word not in capital
+        built = len(plain) >= _LONG and _MEDICAL_PARTS.search(plain) is not None and word not in capital
         named = plain in names or is_given_name(plain)
         ended = level <= _ENDED and len(plain) >= _LONG and re.search(_ENDINGS[code] + "$", plain) is not None
         common = (level <= _COMMON or ended) and not (named or is_surname(plain) or plain in places or word in capital)

@@ -17,7 +17,7 @@ from typing import Any
 
 from curate.deid.text.fold import fold_value
 from curate.deid.word_lists import read_word_list, word_sections
-from curate.deid.words.cognates import BEGINNINGS, is_cognate
+from curate.deid.words.cognates import is_cognate
 from curate.deid.words.stems import PREFIXES
 from curate.deid.words.vocabulary import Kind, is_given_name, is_surname, kind
 
@@ -25,21 +25,6 @@ CODES = ("de", "es", "fr", "it", "nl", "pt")  # languages beside English that ar
 LANGUAGES = ("en", *CODES)
 NAMES_OF = {"en": "English", "de": "German", "es": "Spanish", "fr": "French", "it": "Italian", "nl": "Dutch",
             "pt": "Portuguese"}  # fmt: skip
-# Morphemes that medicine's words begin or end with, in any of the languages, folded.
-MEDICAL_PARTS = re.compile(
-    rf"^{BEGINNINGS}"
-    r"(?=.*(?:itis|ite|osis|osi|ose|oma|omi|omas|omes|ome|ektomie|ectomia|ectomie|tomia|tomie|stomia|stomie"
-    r"|plastia|plastie"
-    r"|plastik|patia|pathie|patie|grafia|graphie|grafie|scopia|skopie|scopie|emia|amie|emie|uria|urie|algia"
-    r"|algie|plegia"
-    r"|plegie|megalia|megalie|ektasie|ectasia|ectasie|ragia|rragia|ragie|lisis|lyse|lise|trofia|trophie|trofie"
-    r"|plasia|plasie"
-    r"|sclerosi|sklerose|esclerosis|sclerose|stenosi|stenose|genico|genica|gen|ica|ico|icos|icas|ici|iche|ique"
-    r"|iques|isch|al"
-    r"|ale|ales|ali|aire|aires|ar|ares|ari|are|air|ario|aria|eo|ea|eus|oide|oid|oidea|oideo|cele|torax|thorax"
-    r"|torace|ie|ia|in"
-    r"|ina|ine|il|aat|atie|acion|acao|azione|ation|ent|ing|ung|zion|zioni)(?:s|e|n|en|er|es|em)?$)"
-)
 _SHORTEST_PART, _LONGEST_NAMES = 4, 3
 _LONG_PART = 6  # letters of a word of a town's name that is a name by itself
 _SHORTEST_STEM = 5
