@@ -48,6 +48,7 @@ _VOLUME = 4  # slices of a series, from which on not each is a picture of what i
 _FEW_PAIRS = 200  # up to which no filter of pictures is suggested
 _BY_LENGTH = "the longest prose"
 _SECTIONS = ("findings", "impression")
+_FIX = "DICOM, PNG, JPEG or TIFF files; a CSV, JSONL, Parquet or xlsx table with rows, or txt files; or leave it out"
 _STATUS = ({"status"}, {"report", "status"}, {"result", "status"})  # words of a column's name
 _SPLIT = ({"split"}, {"subset"}, {"partition"}, {"fold"})
 
@@ -67,7 +68,7 @@ class Guess:
 
 
 def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
-    """What ``paths`` (folders, tables) suggest. RecipeError where they hold no picture and no report."""
+    """What ``paths`` (folders, tables) suggest. RecipeError where one of them holds nothing to read."""
     images: list[dict[str, Any]] = []
     reports: list[dict[str, Any]] = []
     found = Guess({"name": paths[0].resolve().name.lower() or "run", "out": str(out), "secret": str(secret)})
@@ -77,6 +78,7 @@ def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
     for path in {path.resolve(): path for path in paths}.values():  # pictures and texts of one folder are one source
         require_there(path)
         contents = _look(path)
+        known = bool(contents.pictures or contents.texts)
         if contents.pictures:
             name = "archive" if not images else f"archive{len(images) + 1}"
             found.why[f"images.{len(images)}.path"] = contents.in_words()
@@ -88,7 +90,10 @@ def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
         before = len(reports)
         for table, source in contents.tables.items():
             columns, why, cells = _columns(table)
+            known |= bool(cells)
             splits |= {} if columns else {table: cells}
+            if cells and not columns and table == path:
+                found.notes.append(f"left out, no column of it holds reports: {_scalar(str(path))}")
             if columns and not any(r["path"] == source["path"] for r in reports[before:]):
                 questions = {n: columns.pop(n) for n in ("question", "answer") if n in columns}
                 found.why |= {f"reports.{len(reports)}.columns.{name}": reason for name, reason in why.items()}
@@ -99,9 +104,10 @@ def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
             beside = "of the pictures of its name" if contents.in_samples else "the name its accession"
             found.why[f"reports.{len(reports)}.path"] = f"{len(contents.texts):,} text files: a report each, {beside}"
             reports.append({"path": str(path)} | ({"format": "txt"} if contents.in_samples else {}))
+        if not known:
+            raise RecipeError("PATH", f"{path} holds no picture and no report that can be read", _FIX)
     if not images and not reports:
-        fix = "DICOM, PNG, JPEG or TIFF files; a CSV, JSONL, Parquet or xlsx table, or txt files"
-        raise RecipeError("PATH", "holds no picture and no report that is known", fix)
+        raise RecipeError("PATH", "no table has a column that holds reports", _FIX)
     found.fields |= {"images": images} if images else {}
     found.fields |= {"reports": reports} if reports else {}
     _try_pairing(found, path_ids(pictures, texts) if texts and len(images) == 1 else [])
@@ -177,13 +183,15 @@ def _look(path: Path) -> _Contents:
 
 def _columns(table: Path) -> tuple[dict[str, Any], dict[str, str], dict[str, list[str]]]:
     """Fields of ``columns`` that the table's names and first rows suggest, and why, nothing where it has no text; and
-    the cells of these rows by column."""
+    the cells of these rows by column, nothing where no row can be read."""
     try:
         names = None if table.suffix.lower() not in TABLES else pq.read_schema(table).names  # pictures are left unread
         with open_records(table, wanted=names) as opened:
             rows = [r for r in islice(opened.rows, ROWS) if not isinstance(r, Reason)]
             names = list(opened.names) or list(dict.fromkeys(name for row in rows for name, _ in leaves(row)))
     except (DropRecord, OSError, pa.ArrowException):
+        return {}, {}, {}
+    if not rows:
         return {}, {}, {}
     cells: dict[str, list[str]] = {name: [] for name in names}
     for row in rows:
@@ -250,6 +258,7 @@ def _find_splits(found: Guess, tables: Mapping[Path, Mapping[str, list[str]]], p
         image = next((name for name, values in cells.items() if not names.isdisjoint(values)), None)
         if columns and image is not None:
             found.fields["split"] = {"table": {"path": str(table), "column": columns[0], "image": image}}
+            found.notes = [note for note in found.notes if not note.endswith(f": {_scalar(str(table))}")]
             found.why["split.table.path"] = "the source's own splits; take it out to hold out patients by yourself"
 
 

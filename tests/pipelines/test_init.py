@@ -187,6 +187,16 @@ def test_what_cannot_be_guessed_is_told_with_its_fix(
         with pytest.raises(RecipeError, match=told):
             guess([wrong], tmp_path / "run", tmp_path / "s")
     pictures(tmp_path / "i", ["1.png"])
+    for name, content in (("none.csv", b""), ("head.csv", b"image,report\n"), ("junk.xlsx", b"\0\1"), ("a/t.csv", b"")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(RecipeError, match=rf"{name.partition('/')[0]} holds no picture and no report"):
+            guess([tmp_path / "i", (tmp_path / name.partition("/")[0])], tmp_path / "run", tmp_path / "s")
+    (tmp_path / "ages.csv").write_text("image,age\n1.png,40\n")
+    with pytest.raises(RecipeError, match="no table has a column that holds reports"):
+        guess([tmp_path / "ages.csv"], tmp_path / "run", tmp_path / "s")
+    made = guess([tmp_path / "i", tmp_path / "ages.csv"], tmp_path / "run", tmp_path / "s")
+    assert made.notes == [f"left out, no column of it holds reports: {tmp_path / 'ages.csv'}"]
     (tmp_path / "recipe.yaml").write_text("mine")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["curate", "init", str(tmp_path / "i"), "--out", "x.yaml"])
