@@ -41,15 +41,6 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
 
 
-def undocumented() -> list[str]:
-    """Fields of the recipe without a description, as Part.field."""
-    whole = schema()
-    parts = {"Recipe": whole, **whole["$defs"]}
-    return [
-        f"{n}.{f}" for n, part in parts.items() for f, p in part.get("properties", {}).items() if "description" not in p
-    ]
-
-
 def reference() -> str:
     """docs/recipe.md."""
     whole = Recipe.model_json_schema()

@@ -253,9 +253,7 @@ def _messages(found: Found, kind: Kind, source: _Source) -> Iterator[Message]:
                 if resource is None or resource.get("resourceType") == "DiagnosticReport":
                     yield fhir_report(resource, references)
     elif kind == "dicom" or _is_structured(found, source.format):
-        from curate.sources.reports.messages.structured import (
-            read_structured,  # pydicom: where there is a structured report
-        )
+        from curate.sources.reports.messages.structured import read_structured  # pydicom: only where there is one
 
         yield Message(*read_structured(path))
 
