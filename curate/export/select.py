@@ -101,10 +101,15 @@ class SelectTask:
         return self._tables(pool, self.choice(pool))
 
     def candidates(self) -> Iterator[pa.Table]:
-        """(key, partition) of the records that dedup kept, some partitions at a time."""
+        """(key, partition) of the records that dedup kept, some partitions at a time; of none one empty table."""
+        found = False
         for table in read_slices(place(self.dedup), ("key", "partition", "drop_reason")):
-            alive = live(table)
-            yield table.select(["key", "partition"]).filter(pa.array(alive)).combine_chunks()
+            kept = table.select(["key", "partition"]).filter(pa.array(live(table))).combine_chunks()
+            if kept.num_rows:
+                found = True
+                yield kept
+        if not found:
+            yield kept
 
     def pool(self) -> SelectPool:
         """The candidates, read once; RecipeError if a column that the rules name is missing."""
@@ -151,10 +156,10 @@ class SelectTask:
         """Patients and subgroups of ``keys``, in their order."""
         always = ("patient", "official_split")
         coded = [n for n in (*FACTS, "official_split") if n != "age"]
+        if not len(keys):
+            return {name: pa.nulls(0, pa.string()) for name in (*always, *FACTS)}
         known = read_columns(place(self.ingest), ("key", *always, *FACTS), coded, partitions)
-        if not known.num_rows:
-            return {name: pa.nulls(len(keys), pa.string()) for name in (*always, *FACTS)}
-        rows = row_indices(keys, known["key"])
+        rows = row_indices(keys, known["key"]) if known.num_columns else pa.nulls(len(keys))
         if rows is not None and rows.null_count:
             raise RunError(f"dedup names {rows.null_count} records that ingest does not have: delete its folder")
         wanted = {"age" if name == "age_band" else name for name in self.rules.fact_columns} | set(always)

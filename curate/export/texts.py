@@ -75,7 +75,7 @@ def read_texts(folder: str | None, keys: pa.Array, partitions: range, among: NDA
     ``among``."""
     nothing = Texts(np.full(len(keys), -1, np.int8), {})
     available = columns_in(place(folder)) if folder is not None else []
-    if folder is None or not available:
+    if folder is None or not available or not len(keys):
         return nothing
     names = [n for n in available if n.startswith(RESCORED)]
     known = read_columns(place(folder), ["key", "chosen", *names], partitions=partitions)

@@ -167,10 +167,11 @@ def keep_rates(pipeline: Pipeline, records: pa.Table, selection: pa.Table) -> Fa
     if not rules.filter_eval:
         selection = selection.filter(pc.equal(selection["split"], "train"))
     scored = _scored(pipeline, [FINDINGS])
+    selection = selection.filter(pc.is_in(selection["key"], value_set=scored["key"]))  # not reports without an image
     columns: dict[str, Labels] = {}
     for table, names in ((scored, (FINDINGS,)), (records, ("modality", "body_part", "view", "sex", "source"))):
         rows = pc.index_in(selection["key"].combine_chunks(), value_set=table["key"])
-        assert not rows.null_count, "what is selected was ingested and scored"
+        assert not rows.null_count, "what is selected was ingested"
         columns |= {name: Labels.of(table[name]).take(rows.to_numpy()) for name in names}
     return fairness({**columns, "age": records["age"].take(rows)}, live(selection))
 

@@ -425,6 +425,64 @@ def test_many_parts_and_few_make_the_same_selection(tmp_path: Path) -> None:
     assert made[2][1].count(None) == 1 == made[10][1].count(None)
 
 
+@pytest.mark.parametrize("seed", range(16))
+def test_a_selection_by_slices_is_the_one_by_hand(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(seed)
+    sizes = [0 if seed % 4 == 1 else 9, *rng.integers(0, 30, 5).tolist()]
+    n, partition = sum(sizes), np.repeat(np.arange(6), sizes)
+    gone = (rng.random(n) < 0.2) | np.isin(partition, [(), (0,), (0, 1), (2, 5), range(6)][seed % 5])
+    scores = {name: np.where(rng.random(n) < 0.1, np.nan, rng.integers(0, 6, n) / 5).tolist() for name in ("dfn", "b")}
+    columns = {"key": sorted(rng.bytes(16).hex() for _ in range(n)), "patient": [rng.bytes(16).hex() for _ in range(n)]}
+    columns |= {**scores, "findings": rng.choice(["mass", "edema", ""], n).tolist(), "sex": ["F"] * n}
+    columns |= {"chosen": rng.choice(["original", "synthetic", "none"], n).tolist(), "synthetic_dfn": [0.5] * n}
+    table = pa.table(
+        columns, pa.schema([(c, pa.float64() if type(v[0]) is float else pa.string()) for c, v in columns.items()])
+    )
+    for name in ("ingest", "dedup", "score", "texts"):
+        (tmp_path / name).mkdir()
+    for i in range(6):
+        here, kept = table.filter(pa.array(partition == i)), table.filter(pa.array((partition == i) & ~gone))
+        pq.write_table(conform(here.select(["key", "patient", "sex"]), RECORD), part_path(tmp_path / "ingest", i))
+        pq.write_table(kept.select(["key", "dfn", "b", "findings"]), part_path(tmp_path / "score", i))
+        pq.write_table(kept.select(["key", "chosen", "synthetic_dfn"]), part_path(tmp_path / "texts", i))
+    dedup = conform(pa.table({"key": table["key"], "partition": pa.array(partition, pa.int32())}), DEDUP)
+    pq.write_table(drop(dedup, gone, "dedup", Reason.DUPLICATE_IMAGE), part_path(tmp_path / "dedup", 0))
+    cut: dict[str, Any] = [{"keep": 0.5}, {"top_k": 20}, {"threshold": 0.4}][seed % 3]
+    more: dict[str, Any] = [{}, {"cap": 5}, {"all_of": {"b": 0.6}}, {"cap": 3, "all_of": {"b": 0.8}}][seed % 4]
+    rules = SelectRules(by="dfn", filter_eval=seed % 7 == 0, **cut, **more)
+    where = [str(tmp_path / name) for name in ("ingest", "dedup", "score", "texts")]
+    texts = where[3] if seed % 2 else None
+    task = SelectTask(where[0], 6, where[1], where[2], rules, SplitRules(0.2, 0.2), texts)
+    whole = rows_of(task)
+    monkeypatch.setattr("curate.export.columns.SLICE", 1 + 20 * (seed % 3 == 0))
+    assert rows_of(task).equals(whole) and whole.num_rows == n - gone.sum()
+    rows = [row for row, out in zip(table.to_pylist(), gone, strict=True) if not out]
+    rest = [r for r in rows if not rules.filter_eval and split_of(r["patient"], task.splits) != "train"]
+    chosen = by_hand([r for r in rows if r not in rest], rules, texts is not None)
+    kept_keys = whole.filter(whole["drop_reason"].is_null())["key"].to_pylist()
+    assert kept_keys == sorted(r["key"] for r in rest + chosen)
+
+
+def by_hand(rows: list[dict[str, Any]], rules: SelectRules, texts: bool) -> list[dict[str, Any]]:
+    """The rows that ``rules`` keep, by sorting lists."""
+    if texts:
+        rows = [r | ({"dfn": 0.5} if r["chosen"] == "synthetic" else {}) for r in rows if r["chosen"] != "none"]
+
+    def best(name: str) -> list[dict[str, Any]]:
+        return sorted((r for r in rows if r[name] == r[name]), key=lambda r: (-r[name], r["key"]))
+
+    scored = [r for r in best("dfn") if all(r[name] == r[name] for name in rules.all_of)]
+    left = scored
+    for name, share in rules.all_of.items():
+        left = [r for r in left if r in best(name)[: round(share * len(best(name)))]]
+    if rules.cap is not None:
+        seen = [r["findings"] for r in left]
+        left = [r for i, r in enumerate(left) if not r["findings"] or seen[:i].count(r["findings"]) < rules.cap]
+    if rules.threshold is not None:
+        return [r for r in left if r["dfn"] >= rules.threshold - 1e-6]
+    return left[: rules.top_k if rules.top_k is not None else round((rules.keep or 0) * len(scored))]
+
+
 def test_where_every_record_is_a_duplicate_nothing_is_selected(tmp_path: Path) -> None:
     task = archive(tmp_path, dfn=numbers(), findings=pa.array(["mass", "normal"] * 30))
     path = part_path(tmp_path / "dedup", 0)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from pipelines.report.measures import blind_spots, measures
+from curate.export.rules import SelectRules
+from curate.intact import part_path
+from curate.record import RECORD, SELECTION, conform
+from pipelines.report.measures import blind_spots, keep_rates, measures
 
 
 def test_a_fault_that_cannot_be_told_is_named_and_no_other() -> None:
@@ -35,3 +40,18 @@ def test_the_page_says_why_a_probability_is_none_to_cut_by() -> None:
     (found,) = measures(run, pa.table({}))
     assert found.note.endswith("Not calibrated: nobody knows")
     assert (found.low, found.high) == (pytest.approx(0.872), 1.0)
+
+
+def test_keep_rates_are_of_what_was_scored(tmp_path: Path) -> None:
+    """A report without an image is in the selection and in no score table."""
+    keys = [f"{i:032x}" for i in range(6)]
+    rows = {"key": keys, "sex": ["F", "M"] * 3, "age": [None] * 6, "modality": ["CT", "MR", None] * 2}
+    reasons = [None, None, "score_below_cut", None, "unscored", None]
+    selection = {"key": keys, "split": ["train"] * 5 + ["test"], "drop_reason": reasons}
+    pq.write_table(pa.table({"key": keys[3::-1], "findings": ["mass", None, "", "edema"]}), part_path(tmp_path, 0))
+    recipe = SimpleNamespace(select_rules=lambda: SelectRules(by="dfn", keep=0.5))
+    run: Any = SimpleNamespace(recipe=recipe, score=SimpleNamespace(folder=lambda run: tmp_path), run=tmp_path)
+    found = keep_rates(run, conform(pa.table(rows), RECORD), conform(pa.table(selection), SELECTION))
+    assert found is not None and (found.n, found.kept) == (4, 3)
+    assert [(r.value, r.n, r.kept) for r in found.rates["sex"]] == [("F", 2, 1), ("M", 2, 2)]
+    assert {r.value: r.kept for r in found.rates["modality"]} == {"CT": 2, "MR": 1, "unknown": 0}
