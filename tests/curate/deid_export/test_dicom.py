@@ -31,6 +31,7 @@ from curate.deid.rules import DeidRules
 from curate.deid_export.dicom.clean import clean_dicom
 from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.record import Fate, Reason
+from curate.sources.dicom.colours import some_frames
 from tests.curate.dicomfiles import ENCAPSULATED, NATIVE, dataset, encode, gradient, to_bytes
 
 NAME = "WYRZYKOWSKI^ZDZISLAWA"
@@ -210,16 +211,16 @@ def test_frames_are_framed_anew(tmp_path):
     np.testing.assert_array_equal(pixels_of(outcome), frames)
 
 
-@pytest.mark.parametrize("shows", (0, 1))
-def test_colours_that_one_frame_proves_are_those_of_all(tmp_path, shows):
+@pytest.mark.parametrize(("count", "shows"), ((2, 0), (2, 1), (6, 1)))
+def test_colours_that_one_frame_proves_are_those_of_all(tmp_path, count, shows):
     ramp = gradient(96, 80).astype(np.uint8)
-    coloured = np.dstack([ramp, 255 - ramp, np.full_like(ramp, 90)])
-    frames = np.stack([np.dstack([ramp] * 3), coloured][:: 1 if shows == 0 else -1])
+    frames = np.stack([np.dstack([ramp, 255 - ramp, np.full_like(ramp, 90)])] * count)
+    frames[shows] = ramp[..., None]
     ybr = pydicom.pixels.convert_color_space(frames, "RGB", "YBR_FULL")  # in streams that do not say so
-    ds = file_of(ybr, JPEGLSLossless, NumberOfFrames=2, PhotometricInterpretation="RGB")
+    ds = file_of(ybr, JPEGLSLossless, NumberOfFrames=count, PhotometricInterpretation="RGB")
     outcome = cleaned(tmp_path, ds)
     kept = opened(outcome).file_meta.TransferSyntaxUID == JPEGLSLossless
-    assert kept == (shows == 0)  # else the first frame was searched in other colours
+    assert kept == (shows in some_frames(count))  # else frames before it were searched in other colours
     assert np.abs(pixels_of(outcome).astype(int) - frames).max() <= 2
 
 
