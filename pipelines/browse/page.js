@@ -263,7 +263,7 @@ function pick(e) {
 // -- review --------------------------------------------------------------------------------------------------------
 let judged = null, before = [];
 function startReview() {
-  $("review-none").hidden = Boolean(start.reviewer);
+  $("review-none").hidden = $("review").open = Boolean(start.reviewer);
   $("review-body").hidden = !start.reviewer;
   $("mode").replaceChildren(...start.modes.map((m) => el("option", {value: m}, MODES[m])));
   $("begin").addEventListener("click", draw);
