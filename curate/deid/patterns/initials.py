@@ -7,6 +7,7 @@ from functools import partial
 
 from curate.deid.patterns.prefilter import Rule, cued, rule
 from curate.deid.word_lists import words
+from curate.deid.words.context_words import POSTS_SHORT
 from curate.deid.words.vocabulary import Kind, kind
 
 _rule, _cued = partial(rule, "NAME"), partial(cued, "NAME")
@@ -53,6 +54,14 @@ def _is_no_abbreviation(hit: re.Match[str]) -> bool:
     )
 
 
+def _is_of_a_department(hit: re.Match[str]) -> bool:
+    """ "Om (ortho)", but no "ED (resus)" and no "him (ortho)"."""
+    who, post = hit[1].lower(), hit["post"].lower()
+    if who in POSTS_SHORT or kind(who) & Kind.FUNCTION:
+        return False
+    return post in POSTS_SHORT or bool(kind(post) & Kind.CLINICAL)
+
+
 def _is_spelled(hit: re.Match[str]) -> bool:
     """Not "m r c p", which are an abbreviation."""
     word = re.sub(r"[^a-z]", "", hit[0].lower())
@@ -66,7 +75,8 @@ _DONE_BY = """initials|typed by|typed|transcribed by|transcribed|tech|rad|signed
 |checked|checked by|screened|screened by|verified|verified by|vetted|vetted by|typist|ref by|coded by|entered by"""
 _DONE_WEAKLY = """seen|seen by|reviewed by|rv by|reported by|read by|rpt by|per|plan|pt|patient|by|radiographer
 |operator|baby|twin
-|case of|re|closed|closed by|done by|d/w|told|informed|paged|mr|mrs|ms|miss|nurse|rn|sr|sister|not read"""
+|case of|re|closed|closed by|done by|d/w|told|informed|paged|mr|mrs|ms|miss|nurse|rn|sr|sister|not read
+|b/o|mother of|father of|parents of"""
 _SPELLED = "spelled|spelt|spelling|spells|that is|that's|surname|first name|last name|name"
 # a letter as it is spelled: "n", "n as in nancy", "double n"
 _ONE_LETTER = r"(?:double[ ])?[a-z](?:\.|[ ](?:as[ ]in|for|like)[ ][a-z]+|(?![\w']))"
@@ -74,10 +84,21 @@ SURE: tuple[Rule, ...] = ()
 STRICT: tuple[Rule, ...] = (
     _rule(r"(?<![\w.])(?:(?:[A-Z]\.[ -]?){2,4}|(?:[a-z]\.){2,4})(?![\w])", check=_is_someone, cased=True),
     _rule(r"(?<![\w/:])[A-Z]{2,4}\s?[/:]\s?[a-z]{2,4}(?=\s*(?:(?m:$)|[\n.;]))", cased=True),
-    _cued(_DONE_BY, rf"(?:[A-Z]{{2,4}}|{_LETTERS})(?![\w'-]|[ ][A-Z]\b)", joint=r"\s?:?\s", check=_is_no_small_word),
+    _cued(
+        _DONE_BY,
+        rf"(?:[A-Z]{{2,4}}|{_LETTERS})(?![\w'-]|[ ][A-Z]\b)",
+        joint=r"(?:[ ]are)?\s?:?\s",
+        check=_is_no_small_word,
+    ),
     # "Ms K. agrees"
     _cued("mr|mrs|ms|miss|master|baby of|kum|smt|shri", r"[A-Z](?=\.(?:\s|$)|[,;)])", joint=r"\.?[ ]"),
     _cued(_DONE_WEAKLY, rf"{_LETTERS}(?![\w'-]|[ ][A-Z]\b)", joint=r"[,:]?[ ]", check=_is_no_abbreviation),
+    # who signs last, on a line of its own or behind a sign
+    _rule(
+        rf"(?:(?<=[.;:,)\0][ ])|(?<=\n)|(?<=[-/][ ])|(?<=[\[(]))({_LETTERS})(?=\)?\.?\s*\Z)",
+        check=_is_no_abbreviation,
+        where="end",
+    ),
     # in brackets behind someone, "[NAME] (KDJ)", and of two at the end, "RTM/SD"
     _rule(rf"(?<=\0[ ]\()({_LETTERS})(?=\))", check=_is_no_abbreviation),
     _rule(
@@ -85,9 +106,16 @@ STRICT: tuple[Rule, ...] = (
         check=lambda hit: not all(kind(each.lower()) & Kind.KNOWN for each in hit.groups()),
         cased=True,
     ),
-    # before an age: "RHJ, 24F", "K.D. 5Y F"
+    # by a department in brackets behind: "INFORMED TO OM (ORTHO)"
+    _cued(
+        "informed|told|d/w|discussed|called|paged|phoned|notified|seen|read|handed|spoke",
+        r"[a-z]{2,3}(?=[ ]\((?P<post>[a-z]{2,12})\))",
+        joint=r"(?:[ ]over)?(?:[ ](?:to|with|by))?[ ]",
+        check=_is_of_a_department,
+    ),
+    # before an age: "RHJ, 24F", "2) K.D. - 5Y F"
     _rule(
-        rf"(?:(?<=\n)|(?<!.)|(?<=[.:;\0][ ]))({_LETTERS})(?=,?[ ]\d{{1,3}}(?:/12|/52)?[ ]?-?(?:y|yo|yr|yrs|f|m"
+        rf"(?:(?<!.)|(?<=[.:;)\0-][ ]))({_LETTERS})(?=,?[ ](?:- ?|\()?\d{{1,3}}(?:/12|/52)?[ ]?-?(?:y|yo|yr|yrs|f|m"
         rf"|mo|male|female|year)\b)",
         check=_is_no_abbreviation,
     ),

@@ -31,7 +31,8 @@ _PLACES = """room|rm|bed|bay|cubicle|ward|suite|ste|apt|apartment|flat|floor|uni
 |clinic|zip|postcode|plz|h no|h.no|house no|door no|plot|plot no|cot|incubator|cabin|chair|wing|villa|wd|cube
 |bed space|bedspace|side room|p/c|sector|theater|trolley|stretcher|gurney|recliner|crib|bassinet|isolette
 |warmer|erf|tower|bedded bay|examination room|op room|op theatre|bed number|lounge"""
-_LETTERED = """ward|bay|pod|wing|room|rm|theatre|theater|bed|cubicle|clinic room|bedded bay|tower|side room|lab"""
+_LETTERED = """ward|bay|pod|wing|room|rm|theatre|theater|bed|cubicle|clinic room|bedded bay|tower|side room|lab
+|flat|apt|apartment|suite"""
 _UNITS = """icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr|mau|amu|sau|cau|eau|aau|acu
 |cdu|csu|ssu|esu|esau
 |ccot|cticu|ctccu|csicu|nsicu|nccu|neuro icu|pcu|imcu|imc|stepdown|step down|tele|telemetry|ldr|l&d
@@ -77,6 +78,7 @@ _ITS = (
     rf"(?:\d{{1,4}}(?:[ ]?[A-Z]\b|[A-Z])?|[A-Z]{{1,2}}[ /-]?\d{{1,3}}[A-Z]?)(?:[-/]\d{{1,3}}[A-Z]?)?(?:[ -]"
     rf"(?:{_SIDE}|annexe?|upper|lower)\b)?"
 )
+_CODES_END = r" ?(?:[,.;:)\0](?!\d)|$|\n| \d)"  # behind a ward's code that stands alone
 SURE: tuple[Rule, ...] = ()
 STRICT: tuple[Rule, ...] = (
     # "bed-7", "ward 12 north", "beds 3 and 4", "bed 4 of six"
@@ -87,17 +89,26 @@ STRICT: tuple[Rule, ...] = (
         joint=r"\.?[ ]?(?:(?:no\.?|nr\.?|number|#)[ ]?)?[:#=(-]?[ ]?",
     ),
     _rule(r"(?<![\w.,/-])\d{1,2}(?:N|S|E|W|NE|NW|SE|SW)-?\d{1,3}\b(?![./-]\d)", where="codes"),
-    # "on 4W", "W16: chased", "in OR 3"
-    _rule(
-        r"(?:(?<=\b[Oo]n )|(?<=\b[Ff]rom )|(?<=\b[Uu]nit )|(?<=\b[Ff]loor )|(?<=\b[Tt]o ))\d{1,2}[NSEW]\b(?! [A-Z]?\d)"
-        r"|(?<![\w.,/-])(?<!\d )W\d{1,2}[A-Z]?(?=[,.;:)\0](?!\d)|\n|$)",
-        cased=True,
+    _cued("beds|bays|wards|rooms|cots", rf"(?:\d{{1,3}}[A-Z]?(?:, (?:and )?| ?& ?| and ))+\d{{1,3}}[A-Z]?{_NO_SPAN}"),
+    # "on 4W", "sister 7C", "W16: chased", "B14: film", "in OR 3", "East 4"
+    _cued("on|unit|floor|level", r"\d{1,2}[NSEW]\b(?! [A-Z]?\d)"),
+    _cued("from|to", r"(?-i:\d{1,2}[NSEW])\b(?! [A-Z]?\d)"),  # no weeks: "from 6w to 12w"
+    _cued(
+        "seen|rn|nurse|sister|notes|ward,|back to|sent to|moved to",
+        rf"\d{{1,2}}(?:[ABCEGNSW]|(?-i:(?<![ ][23])D|H))(?={_CODES_END})",
     ),
-    _rule(rf"(?:(?<=\b[Ii]n )|(?<=\b[Tt]o )|(?<=\b[Ff]rom ))OR[ ](\d{{1,2}}[A-Z]?){NO_SIZE}", cased=True),
-    # a ward's code before a bed: "7C bed 12"
+    _rule(rf"(?<![\w.,/-])(?<!\d )W\d{{1,2}}[A-Z]?(?={_CODES_END})|(?<=\0, )\d{{1,2}}[A-EGHNSW](?=[,.;:)\n]|$)"),
+    _rule(r"(?:(?<=[.,;:] )|(?<!.))B([7-9]|1[013-9]|[2-9]\d)(?=[,.:;](?:\s|$))", cased=True),
+    _rule(rf"\b(?:(?:in|to|from|for)[ ]or[ ]|or[ ]?#[ ]?)(\d{{1,2}}[A-Z]?){NO_SIZE}"),
     _rule(
-        r"(?<![\w.,/-])(?:\d{1,2}[a-z]|w\d{1,2}[a-z]?)(?=[ ,/-]{1,2}(?:bed|bd|bay|rm|room|cubicle)(?:[ ]no\.?)?[ ]?"
-        r"(?:[a-z]?\d|\0))",
+        rf"(?:(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=\bin )|(?<=\bfor )|(?<=\bward )|(?<=, )|(?<!.))"
+        rf"{_SIDE}[ -]?\d{{1,2}}[A-Z]?{NO_SIZE}"
+    ),
+    # a ward's code before a bed: "7C bed 12", "w4 b12"
+    _rule(
+        r"(?<![\w.,/-])(?:\d{1,2}[a-z]|w\d{1,2}[a-z]?)(?:[ ,/-]{1,2}b[ ]?\d{1,2}\b"
+        r"|(?=[ ,/-]{1,2}(?:bed|bd|bay|rm|room|cubicle)(?:[ ]no\.?)?[ ]?(?:[a-z]?\d|\0)"
+        r"|[ ]ward\b(?![ ](?:rounds?|patients?|days?|beds?)\b)))",
         where="codes",
     ),
     _rule(r"(?<=\0)[, ]{1,2}#[ ]?(\d{1,4}[A-Z]?)\b"),
@@ -112,11 +123,14 @@ STRICT: tuple[Rule, ...] = (
     _cued(
         _UNITS,
         rf"#?[A-Z]?\d{{1,3}}[A-Za-z]?{NO_SIZE}(?!-|,?[ ](?:and[ ])?pr\b)",
-        joint=r"\.?(?:[ ](?:(?:bed|bay|rm|room|cubicle|pod|chair|trolley)[ ])?|(?<=cu)-)",
+        joint=r"\.?(?:[ ](?:(?:bed|bay|rm|room|cubicle|pod|chair|trolley)[ ])?|(?<=cu)-|[ ]?#[ ]?)",
     ),
-    # "Bay C", "ward D bed 4": a letter, and what cannot go on a sentence
+    # "Bay C", "ward D bed 4": a letter, and what cannot go on a sentence, or a capital that begins no word of medicine
     _cued(
-        _LETTERED, r"[A-Z](?=[,;:)\0]|\.(?!\d)|\s(?:bed|room|side|\d)|\s*$|\s*\n)", joint=r"(?:[ ](?:no\.?|number))?[ ]"
+        _LETTERED,
+        r"(?:[A-Z](?=[,;:)\0]|\.(?!\d)|\s(?:bed|room|side|\d)|\s*$|\s*\n)"
+        r"|(?-i:[B-HJKM-OQSU-Z])(?=[ ](?!arm|spine|wire|ray)(?:(?-i:[A-Z])|on\b|at\b|and\b)))",
+        joint=r"(?:[ ](?:no\.?|number))?[ ]",
     ),
     _rule(rf"(?<![\w.,/-])(?:\d{{1,2}}(?:st|nd|rd|th)[ ](?:floor|flr|fl)|level[ ]\d{{1,2}})(?=,?[ ]{_SIDE}\b)"),
     _rule(

@@ -89,6 +89,13 @@ def test_streets_go_in_any_case_and_words_alike_stay(text):
         "{5D}/bed {3}, now back from OR {11} with a drain; {W31}: results phoned.",
         "Moved from {Juniper Ward} to theatre.",
         "moved from {juniper ward} to theatre.",
+        "Now on {West 6}, drain out; returned to {8S} and seen {6C}, 2 lines in.",
+        "sister {9b}, bed {14}: film in the corridor. back on {11e} since.",
+        "{W3 b14}: film clear. {W22}, no change. B{17}: drain out.",
+        "Films of {beds 21, 23 and 26}; C-arm in OR#{12}, then ICU # {16}.",
+        "HIP REDUCED IN OR {14}; FILM OF PATIENT FROM {7K WARD}.",
+        "Vitamin B12, folate; core biopsy: B3. From 6w to 12w, 3 or 4 nodes; west 3 mm, east 4 patients.",
+        "FLAT T WAVES; THEATRE C ARM USED IN ROOM C SPINE; 3D seen in B mode and on T2W, increased to 37 C.",
         "Films from {St. Winifred's} were lost.",
         "films from {st winifred's hospital} were lost.",
         "TRANSFERRED FROM {BALLARAT BASE HOSPITAL} WITH A FRACTURE.",
@@ -139,3 +146,27 @@ def test_what_is_spelled_letter_by_letter(text):
 )
 def test_numbers_with_a_cue_and_days_without_a_year(text):
     check(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Lives in flat {C}, no stairs. Hip reduced in theatre {B} at night.",
+        "No fracture. Small effusion.\n{MKB}",
+        "no fracture, small effusion. {j.k.}",
+        "NO FRACTURE, SMALL EFFUSION ({PKW})",
+        "Normal study - {R.K.W.}",
+        "Informed to {OM} (ortho) at once; phoned {jak} (rn) as well.",
+        "1) {KJW} - 54F gallstones. 2) {R.K.} (61 y) hernia.",
+        "Her initials are {BHK} on the card. Mother of {K.W.} informed.",
+        "Both views, L.A. and R.V. normal, P.A. film as well. No fracture. NAD",
+        "Seen in ED (resus), told him (ortho) and RN (triage). CT - 54F. Clear lungs, no PE",
+        "IVC - 24 mm, CBD (6 mm). Initials are missing. Clear lungs (MRI)",
+    ],
+)
+def test_letters_of_someone_go_and_abbreviations_stay(text):
+    out = clean(re.sub(r"[{}]", "", text))
+    plain = PLACEHOLDER.sub(" ", out)
+    assert not [gone for gone in re.findall(r"\{(.*?)\}", text) if re.search(rf"(?<!\w){re.escape(gone)}", plain)], out
+    stays = re.findall(r"\w+", re.sub(r"\{.*?\}", " ", text))
+    assert not [word for word in stays if word not in re.findall(r"\w+", plain)], out
