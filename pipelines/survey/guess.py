@@ -184,19 +184,9 @@ def _look(path: Path) -> _Contents:
 def _columns(table: Path) -> tuple[dict[str, Any], dict[str, str], dict[str, list[str]]]:
     """Fields of ``columns`` that the table's names and first rows suggest, and why, nothing where it has no text; and
     the cells of these rows by column, nothing where no row can be read."""
-    try:
-        names = None if table.suffix.lower() not in TABLES else pq.read_schema(table).names  # pictures are left unread
-        with open_records(table, wanted=names) as opened:
-            rows = [r for r in islice(opened.rows, ROWS) if not isinstance(r, Reason)]
-            names = list(opened.names) or list(dict.fromkeys(name for row in rows for name, _ in leaves(row)))
-    except (DropRecord, OSError, pa.ArrowException):
-        return {}, {}, {}
+    names, rows, cells = _cells(table)
     if not rows:
         return {}, {}, {}
-    cells: dict[str, list[str]] = {name: [] for name in names}
-    for row in rows:
-        for name, value in leaves(row):
-            cells.setdefault(name, []).append(value)
     kinds = {name: kind_of(name.rpartition(".")[2], [c for c in found if c.strip()]) for name, found in cells.items()}
     found: dict[str, Any] = {}
     why: dict[str, str] = {}
@@ -207,7 +197,7 @@ def _columns(table: Path) -> tuple[dict[str, Any], dict[str, str], dict[str, lis
 
     for name, kind in kinds.items():
         words = set(words_of(name.rpartition(".")[2]))
-        filled = f"{sum(1 for c in cells[name] if c.strip()):,} of {len(rows):,} rows"
+        filled = f"{sum(1 for c in cells[name] if c.strip()):,} of {rows:,} rows"
         if kind is Kind.REPORT:
             take("text", name, f"a report by its name; {filled}")
         elif kind is Kind.ACCESSION:
@@ -243,6 +233,22 @@ def _columns(table: Path) -> tuple[dict[str, Any], dict[str, str], dict[str, lis
             return {}, {}, cells
         take("text", best, f"{_BY_LENGTH}: {prose[best]:.0f} characters in the mean")
     return found, why, cells
+
+
+def _cells(table: Path) -> tuple[list[str], int, dict[str, list[str]]]:
+    """The names of the table's columns, how many of its first rows are read, and the cells of these by column."""
+    try:
+        names = None if table.suffix.lower() not in TABLES else pq.read_schema(table).names  # pictures are left unread
+        with open_records(table, wanted=names) as opened:
+            rows = [r for r in islice(opened.rows, ROWS) if not isinstance(r, Reason)]
+            names = list(opened.names) or list(dict.fromkeys(name for row in rows for name, _ in leaves(row)))
+    except (DropRecord, OSError, pa.ArrowException):
+        return [], 0, {}
+    cells: dict[str, list[str]] = {name: [] for name in names}
+    for row in rows:
+        for name, value in leaves(row):
+            cells.setdefault(name, []).append(value)
+    return names, len(rows), cells
 
 
 def _mean_length(cells: Sequence[str]) -> float:
