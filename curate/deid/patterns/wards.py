@@ -91,11 +91,11 @@ STRICT: tuple[Rule, ...] = (
     _rule(r"(?<![\w.,/-])\d{1,2}(?:N|S|E|W|NE|NW|SE|SW)-?\d{1,3}\b(?![./-]\d)", where="codes"),
     _cued("beds|bays|wards|rooms|cots", rf"(?:\d{{1,3}}[A-Z]?(?:, (?:and )?| ?& ?| and ))+\d{{1,3}}[A-Z]?{_NO_SPAN}"),
     # "on 4W", "sister 7C", "W16: chased", "B14: film", "in OR 3", "East 4"
-    _cued("on|unit|floor|level", r"\d{1,2}[NSEW]\b(?! [A-Z]?\d)"),
-    _cued("from|to", r"(?-i:\d{1,2}[NSEW])\b(?! [A-Z]?\d)"),  # no weeks: "from 6w to 12w"
+    _cued("on|unit|floor|level", r"1?\d[NSEW]\b(?! [A-Z]?\d)"),
+    _cued("from|to", r"(?-i:1?\d[NSEW])\b(?! [A-Z]?\d)"),  # no weeks or watts: "from 6w to 12w", "to 60W"
     _cued(
         "seen|rn|nurse|sister|notes|ward,|back to|sent to|moved to",
-        rf"\d{{1,2}}(?:[ABCEGNSW]|(?-i:(?<![ ][23])D|H))(?={_CODES_END})",
+        rf"[12]?\d(?:[ABCEGNSW]|(?-i:(?<![ ][23])D|H))(?={_CODES_END})",
     ),
     _rule(rf"(?<![\w.,/-])(?<!\d )W\d{{1,2}}[A-Z]?(?={_CODES_END})|(?<=\0, )\d{{1,2}}[A-EGHNSW](?=[,.;:)\n]|$)"),
     _rule(r"(?:(?<=[.,;:] )|(?<!.))B([7-9]|1[013-9]|[2-9]\d)(?=[,.:;](?:\s|$))", cased=True),
