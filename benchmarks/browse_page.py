@@ -129,7 +129,8 @@ def _visit_map(server: Server, run: Callable[..., Any], capture: Callable[[str],
 def _mark_one(server: Server, browser: Any, capture: Callable[[str], None]) -> None:
     """A record is marked by keyboard, and the sums are shown."""
     run: Callable[..., Any] = browser.execute_script
-    run("document.getElementById('review').open = true; document.getElementById('begin').click()")
+    until(lambda: run("return document.getElementById('review').open"))  # where there is a reviewer
+    run("document.getElementById('begin').click()")
     until(lambda: run("return document.querySelector('#judged .side')"))
     before = len(server.bench.marks.mine())
     browser.find_element("tag name", "body").send_keys("g")

@@ -13,6 +13,7 @@ Messages are written for people and never carry a source path's PHI, a header va
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,8 +87,10 @@ class SourceError(RunError):
     def __str__(self) -> str:
         of = f"source '{self.name}'" if self.name else "a source"
         message = f"{of} cannot be read: {os.strerror(self.number)}{self.detail}"
-        fix = "check that it is mounted and may be read (or 'exclude' that folder); then the same command goes on"
-        return f"{message}\n  fix: {fix}"
+        fix = "check that it is mounted and may be read"
+        if self.number in (errno.EACCES, errno.EPERM):
+            fix = "`find FOLDER ! -readable` lists what this account may not read: give it access, or 'exclude' that"
+        return f"{message}\n  fix: {fix}; then the same command goes on"
 
 
 class DropRecord(RadsiftError):

@@ -18,7 +18,7 @@ from curate.engine.guard import clock_record, stop_clock
 from curate.errors import DropRecord, SourceError
 from curate.places import is_remote, pauses
 from curate.record import Reason
-from curate.sources.member import Stat, archive_of, is_there, open_file, stat_file
+from curate.sources.member import Stat, archive_of, is_there, may_read, open_file, stat_file
 
 T = TypeVar("T")
 # what the system says of one entry: not there, a link in a circle, no path it can take, not a file; and what seeking to
@@ -108,6 +108,8 @@ def _has_entries(folder: Path) -> bool:
 
 
 def out_of_reach(paths: Sequence[Path]) -> str:
-    """How many of ``paths`` the system does not show at the moment, in words for a SourceError's detail."""
-    missing = sum(not is_there(path) for path in paths)
-    return f" ({missing} of the {len(paths)} files that were asked for are not there)"
+    """How many of ``paths`` the system does not show, or let be read, at the moment, in words for a SourceError's
+    detail."""
+    there = [path for path in paths if is_there(path)]
+    gone, closed = len(paths) - len(there), sum(not may_read(path) for path in there)
+    return f" ({gone} of the {len(paths)} files that were asked for are not there, {closed} may not be read)"

@@ -105,6 +105,12 @@ def is_there(path: Path) -> bool:
     return there.exists() if places.is_remote(there) else os.path.lexists(there)
 
 
+def may_read(path: Path) -> bool:
+    """Whether this process may read the file, or the archive that it lies in; of one on another machine: True."""
+    there = archive_of(path) or path
+    return places.is_remote(there) or os.access(there, os.R_OK, effective_ids=True)
+
+
 def read_at(file: BinaryIO, length: int, start: int) -> bytes:
     """``length`` bytes from ``start``, fewer at the end; of a file of this machine without moving its position."""
     if isinstance(getattr(file, "raw", file), io.FileIO):

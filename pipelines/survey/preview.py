@@ -15,7 +15,7 @@ import pyarrow as pa
 from curate.deid.replace.masked import masked_words, require_words_left
 from curate.deid.text.scrub import scrub
 from curate.deid.words.language import language_preview
-from curate.errors import DropRecord
+from curate.errors import DropRecord, SourceError
 from curate.ingest.index import Matched, match, read_sources
 from curate.ingest.rows import status_of
 from curate.ingest.rules import IndexRules
@@ -60,13 +60,17 @@ class Looked:
 def look(recipe: Recipe) -> Looked:
     """The recipe's pairing tried on a part of its archive: headers in memory, nothing is written.
 
-    At most ``IMAGES`` files, drawn evenly by their paths, and ``REPORTS`` reports, the first.
+    At most ``IMAGES`` files, drawn evenly by their paths, and ``REPORTS`` reports, the first. SourceError names the
+    source that cannot be read.
     """
     scans, files, examined, spent = [], 0, 0, 0.0
     for source in recipe.images:
-        drawn, n = _draw(source, IMAGES // len(recipe.images))
-        files, examined, before = files + n, examined + len(drawn), time.process_time()
-        rows = [scan_file(listed(found)) for found in drawn]
+        try:
+            drawn, n = _draw(source, IMAGES // len(recipe.images))
+            files, examined, before = files + n, examined + len(drawn), time.process_time()
+            rows = [scan_file(listed(found)) for found in drawn]
+        except SourceError as error:
+            raise SourceError(error.number, source.name) from None
         spent += time.process_time() - before
         scans.append((source.name, pa.Table.from_pylist(rows, SCAN)))
     every = read_sources(recipe.reports, scans)

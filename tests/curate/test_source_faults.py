@@ -20,7 +20,7 @@ from curate.engine.guard import fault_of, guarded
 from curate.errors import DropRecord, RecipeError, RunError, SourceError
 from curate.record import Reason
 from curate.sources import scan as scanning
-from curate.sources.faults import check_present, patiently, stop_for_source
+from curate.sources.faults import check_present, out_of_reach, patiently, stop_for_source
 from curate.sources.rules import ImageSource
 from curate.sources.scan import ScanChunk, list_chunks, scan_file
 from curate.sources.sniff import sniff
@@ -185,3 +185,23 @@ def test_what_fails_for_a_while_is_waited_for(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("RADSIFT_PATIENCE", "long")
     with pytest.raises(RecipeError, match="no number of seconds"):
         patiently(lambda: None)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another account and come back")
+def test_files_that_this_account_may_not_read_are_counted_and_the_fix_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0o755)
+    for name, mode in (("DOE^JANE.png", 0o600), ("b.png", 0o644)):
+        (tmp_path / name).write_bytes(b"\x89PNG")
+        (tmp_path / name).chmod(mode)
+    os.seteuid(65534)
+    try:
+        detail = out_of_reach([Path("DOE^JANE.png"), Path("b.png"), Path("gone.png")])
+    finally:
+        os.seteuid(0)
+    said = str(SourceError(errno.EACCES, "archive", detail))
+    assert "(1 of the 3 files that were asked for are not there, 1 may not be read)" in said
+    assert "fix: `find FOLDER ! -readable`" in said and "DOE" not in said
+    assert "is mounted" in str(SourceError(errno.EIO))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from contextlib import closing
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 from curate.engine import Engine
 from curate.engine.local import LocalEngine
 from curate.engine.resources import Resources
+from curate.errors import SourceError
 from curate.record import Reason
 from curate.step import read_parts
 from pipelines.recipe.load import load_recipe
@@ -28,6 +30,17 @@ def recipe_file(secret_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("plan")
     archive = make_archive(folder / "archive", 10)
     return recipe_for(archive, folder / "run", secret_file)
+
+
+def test_a_source_that_cannot_be_read_is_named(recipe_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/pacs/DOE^JANE")
+
+    monkeypatch.setattr("curate.sources.faults.open_file", refused)
+    recipe = load_recipe(recipe_file)
+    with pytest.raises(SourceError, match=f"source '{recipe.images[0].name}' cannot be read: Perm") as told:
+        look(recipe)
+    assert "DOE" not in str(told.value)
 
 
 def test_an_estimate_by_all_records_is_what_the_run_then_makes(recipe_file: Path, inline_engine: Engine) -> None:
