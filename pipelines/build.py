@@ -72,7 +72,7 @@ class Pipeline:
         def task(sealed: str) -> Deferred:
             return defer("curate.ingest.index_job:IndexJob", chunks, str(scan_folder(self.run)), sealed, *rules)
 
-        step = Step("index", task(""), 1, config, [self.listing.digest], version=16)
+        step = Step("index", task(""), 1, config, [self.listing.digest], version=17)
         return replace(step, task=task(str(self.run / "private" / f"index-{step.hash}")))
 
     @property
@@ -93,7 +93,7 @@ class Pipeline:
             reuse = defer("curate.ingest.reuse:Reuse", steps, rules, report.text, self.secret, sealed)
             return defer("curate.ingest.chain:IngestTask", sealed, stages, self.secret, reuse=reuse)
 
-        step = Step("ingest", task(""), self.partitions, config, [self.index.hash], version=31)
+        step = Step("ingest", task(""), self.partitions, config, [self.index.hash], version=32)
         return replace(step, task=task(step.rules))
 
     @cached_property

@@ -173,6 +173,8 @@ def buckets_of(
     theirs = {kind: (rows + counts[0], hashes) for kind, (rows, hashes) in theirs.items()}
     read = np.zeros(counts[0], bool)
     read[mine[FILE][0][np.isin(mine[FILE][1], theirs[FILE][1])]] = True
+    if total <= size:
+        return np.zeros(total, np.int32), read
     found = np.zeros(total, bool)  # reports that name a file to the letter: no other name of it is looked for
     found[theirs[EXACT][0][np.isin(theirs[EXACT][1], mine[EXACT][1])]] = True
     rows, hashes = theirs[NAME]
@@ -203,7 +205,7 @@ def _edges(rows: npt.NDArray[np.int64], hashes: Numbers) -> npt.NDArray[np.int32
 
 
 def _components(edges: npt.NDArray[np.int32], rows: int) -> npt.NDArray[np.int32]:
-    from scipy.sparse import coo_array  # only where an archive is large
+    from scipy.sparse import coo_array  # only where there is more than a bucket
     from scipy.sparse.csgraph import connected_components
 
     graph = coo_array((np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])), shape=(rows, rows))

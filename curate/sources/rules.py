@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -12,7 +13,15 @@ from curate.part import PART, Location
 from curate.sources.pairing.rules import Several
 from curate.sources.reports.captions import Asked, CaptionRules, Columns, ReportColumns, label_words
 
-Root = Annotated[Location, AfterValidator(lambda path: path.resolve())]  # workers have other working directories
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()  # workers have other working directories
+    except RuntimeError:  # pathlib's, of Python below 3.13
+        raise ValueError("is a link that leads to itself; name what it should lead to") from None
+
+
+Root = Annotated[Location, AfterValidator(_resolved)]
 
 
 def _uid(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -89,7 +90,10 @@ def _override(raw: dict[str, Any], text: str) -> None:
 
 def _explain(error: ValidationError, model: type[Any]) -> RecipeError:
     """The first thing that is wrong with its fix; of the others, what and where."""
-    (field, problem, fix), *others = (_fault(each, model) for each in error.errors())
+    found = error.errors()
+    inner = {each["loc"][:-1] for each in found}  # a list of which an item is wrong counts as too short, too
+    faults = (each for each in found if each["type"] != "too_short" or each["loc"] not in inner)
+    (field, problem, fix), *others = (_fault(each, model) for each in faults)
     more = [f"{other}: {fault}" for other, fault, _ in others[:_MOST]]
     if len(others) > _MOST:
         more.append(f"{len(others) - _MOST} more")
@@ -111,7 +115,8 @@ def _fault(found: Any, model: type[Any]) -> tuple[str, str, str]:
         )
         return field, problem, fix
     described = _description(found["loc"], model)
-    problem = problem.replace("valid tuple", "list").replace("valid dictionary", "map")
+    problem = problem.replace("valid tuple", "list")
+    problem = re.sub(r"(?:valid )?dictionary(?: or (?:an )?instance of \w+)?", "map", problem)
     shown = "" if found["type"] == "missing" else f" (got {found['input']!r})"
     return field, problem + shown, f"it says: {described}" if described else "correct the field in the recipe"
 

@@ -6,6 +6,11 @@ import datetime as dt
 
 import pytest
 
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import TextRules
+from curate.deid.text.scrub import scrub
+from curate.deid.verify.finding import Finding
+from curate.deid.verify.text import text_findings
 from curate.sources.days import day_first, possible_days, sure_day, whole_day
 
 
@@ -41,6 +46,16 @@ def test_of_two_days_it_is_the_one_that_the_column_proves(
 def test_a_name_like_a_month_is_no_month() -> None:
     assert sure_day("12 Mark 2020") is None is sure_day("12 Junge 2020")
     assert sure_day("12 märz 2020") == sure_day("Mar. 12, 2020") == sure_day("12-MAR-20") == dt.date(2020, 3, 12)
+
+
+@pytest.mark.parametrize(
+    ("cell", "month"), [("3 janv. 2024", 1), ("3 févr. 2024", 2), ("3. Febr. 2024", 2), ("3 juill. 2024", 7)]
+)
+def test_months_as_french_german_and_dutch_shorten_them(cell: str, month: int) -> None:
+    assert sure_day(cell) == whole_day(cell) == dt.date(2024, month, 3)
+    text = f"Comparison with {cell}."
+    assert scrub(text, (), "p", Pseudonymizer(bytes(32)), TextRules("mask")) == "Comparison with [DATE]."
+    assert Finding.DATE in text_findings([text], (), [text])
 
 
 def test_both_days_of_a_birth_are_known() -> None:

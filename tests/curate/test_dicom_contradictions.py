@@ -66,6 +66,18 @@ def encapsulated(ds: Dataset, streams: list[bytes], **options: object) -> Datase
     return ds
 
 
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize("table", [b"", bytes(4)])
+def test_a_sequence_of_no_fragment_has_no_frame(frames: int, table: bytes, tmp_path: Path) -> None:
+    ds = dataset(gradient(), JPEGLSLossless)
+    ds.NumberOfFrames = frames
+    ds.PixelData = b"\xfe\xff\x00\xe0" + len(table).to_bytes(4, "little") + table
+    ds["PixelData"].is_undefined_length = True
+    path = tmp_path / "a.dcm"
+    path.write_bytes(to_bytes(ds))
+    assert reason(path) is Reason.FRAME_COUNT
+
+
 @pytest.mark.parametrize("half", [dicom_contradictory, dicom_good], ids=["contradictory", "good"])
 def test_a_slice_of_the_generator(tmp_path: Path, half) -> None:
     found = judge(half.KINDS, 2 * len(half.KINDS), 3, tmp_path)

@@ -160,3 +160,4 @@ def test_who_shares_nothing_is_apart() -> None:
     links = links_of_files(files, rules), links_of_reports(reports, rules, known.inside)
     bucket, _ = buckets_of(*links, (50, 50), none_of(known), 1)
     assert bucket.max() == 49 and (bucket[:50] == bucket[50:]).all()
+    assert not buckets_of(*links, (50, 50), none_of(known), 100)[0].any()  # all fit into one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ def test_every_shipped_recipe_is_valid(path: Path) -> None:
         ({"deid": {"name_threshold": 2}}, ["deid.name_threshold", "2"]),
         ({"deid": {"languages": ["klingon"]}}, ["deid.languages", "klingon", "'de'"]),
         ({"deid": {"languages": []}}, ["deid.languages"]),
+        ({"pair": 3}, ["pair: Input should be a map (got 3)"]),
     ],
 )
 def test_a_wrong_field_is_named_with_what_is_allowed(
@@ -76,6 +78,21 @@ def test_a_wrong_field_is_named_with_what_is_allowed(
         load_recipe(write(tmp_path, **changes))
     for word in words:
         assert word in str(caught.value)
+
+
+def test_of_a_list_with_a_wrong_item_its_length_is_no_fault(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(write(tmp_path, pair={"by": ["name"]}))
+    assert "pair.by.0" in str(caught.value)
+    assert "at least" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="pathlib's resolve no longer raises")
+def test_links_that_lead_to_each_other_are_no_source(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(RecipeError, match=r"images\.0\.path"):
+        load_recipe(write(tmp_path, images=[{"path": str(tmp_path / "a")}]))
 
 
 def test_a_bare_off_is_off(tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 NAMES = (
-    "jan(?:uary|vier|uari|uar|eiro)?|ene(?:ro)?|janner|jaenner|genn?(?:aio)?",
-    "feb(?:ruary|rero|ruari|ruar|braio|er)?|fevr(?:ier)?|fev(?:ereiro)?",
+    "jan(?:uary|vier|uari|uar|eiro|v)?|ene(?:ro)?|janner|jaenner|genn?(?:aio)?",
+    "feb(?:ruary|rero|ruari|ruar|braio|br|er|r)?|fevr(?:ier)?|fev(?:ereiro)?",
     "mar(?:ch|zo|co|s)?|marz|maerz|maart|mrt",
     "apr(?:ile|il)?|abr(?:il)?|avril|avr",
     "may(?:o)?|mai(?:o)?|mei|magg?(?:io)?",
     "june?|juni|junio|juin|junho|giu(?:gno)?",
-    "july?|juli|julio|juillet|juil|julho|lug(?:lio)?",
+    "july?|juli|julio|juillet|juill?|julho|lug(?:lio)?",
     "aug(?:ustus|ust)?|ago(?:sto)?|aout",
     "sept?(?:ember|iembre|embre)?|set(?:iembre|embro|t(?:embre)?)?",
     "oct(?:ober|ubre|obre)?|okt(?:ober)?|out(?:ubro)?|ott(?:obre)?",

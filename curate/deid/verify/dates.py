@@ -11,13 +11,13 @@ from curate.deid.verify.normalise import plain
 
 # The months in English, Spanish, Portuguese, Italian, French, German and Dutch, as they are written in full and short.
 _MONTHS = (
-    "january jan enero ene janeiro gennaio gen janvier januar jänner januari",
-    "february feb febrero fevereiro fev febbraio février februar februari",
+    "january jan enero ene janeiro gennaio gen genn janvier janv januar jänner januari",
+    "february feb febr febrero fevereiro fev febbraio febbr février févr februar februari",
     "march mar marzo março mars märz maerz mrz maart",
     "april apr abril abr aprile avril",
     "may mayo maio mai maggio mag mei",
     "june jun junio junho giugno giu juin juni",
-    "july jul julio julho luglio lug juillet juli",
+    "july jul julio julho luglio lug juillet juil juill juli",
     "august aug agosto ago août augustus",
     "september sep sept septiembre setiembre setembro set settembre septembre",
     "october oct octubre outubro out ottobre ott octobre oktober okt",

@@ -206,7 +206,7 @@ def find_fragments(file: DicomFile, frames: int) -> Fragments | None:
             groups[-1].append(span)
     if not groups and spans:
         groups = [[span] for span in spans] if len(spans) == frames else [spans]
-    elif whole and len(groups) < frames:
+    elif groups and whole and len(groups) < frames:
         groups = groups[: _known(file, groups, offsets, frames) if groups[0][0] == spans[0] else 0]
     elif len(offsets) == len(groups):
         for group, (start, end) in zip(groups, pairwise(offsets), strict=False):
