@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from curate.engine import Crash, Engine
 from curate.errors import RunError
 
@@ -24,7 +26,9 @@ class _Probe:
 
     def __call__(self, some: _Rows) -> None:
         partition, rows = some
-        self.task.run(partition, only=rows)
+        tables = self.task.run(partition, only=rows)
+        for _ in () if isinstance(tables, pa.Table) else tables:  # made as they are asked for
+            pass
 
 
 @dataclass(frozen=True)

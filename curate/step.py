@@ -251,11 +251,11 @@ def commit_part(
     seconds: float,
     inputs: str = "",
     beside: Iterable[Path] = (),
-    cost: Mapping[str, int] | None = None,
+    cost: Callable[[], Mapping[str, float]] = dict,
 ) -> int:
     """Write one partition's rows, how many is returned, then its marker; a partition without a marker is done again.
     ``inputs``: what it was made of (`Step.made_of`); ``beside``: what else was written for it; ``cost``: what its
-    worker took."""
+    worker took, asked once the rows are written, for many are made as they are."""
     rows, dropped = 0, Counter[str]()
 
     def counted(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -278,7 +278,7 @@ def commit_part(
         "files": digests_beside(folder, beside),
         "inputs": inputs,
         "seconds": round(seconds, 3),
-        **(cost or {}),
+        **cost(),
     }
     commit_marker(marker_path(folder, partition), marker)
     return rows
@@ -305,8 +305,12 @@ class PartitionWork:
         with shared(Path(self.shares) / str(partition)):
             tables = self.task.run(partition, poison=poison)
         beside = self.task.beside(partition) if isinstance(self.task, LeavesFiles) else ()
-        seconds, cost = time.monotonic() - started, {"memory": peak_memory(), "retries": retries() + bool(poison)}
-        return commit_part(place(self.folder), partition, tables, seconds, self.inputs, beside, cost)
+
+        def cost() -> dict[str, float]:
+            seconds = round(time.monotonic() - started, 3)
+            return {"seconds": seconds, "memory": peak_memory(), "retries": retries() + bool(poison)}
+
+        return commit_part(place(self.folder), partition, tables, 0, self.inputs, beside, cost)
 
 
 def mark_poison(reasons: list[Reason | None], poison: Collection[int]) -> list[Reason | None]:

@@ -126,6 +126,8 @@ def _fit(rows: list[tuple[NDArray[np.float64], list[str]]], rules: Rules) -> tup
     clean = np.repeat([True, False], [len(r) for r, _ in rows])
     held_out = hold_out([g for _, groups in rows for g in groups], rules.holdout, rules.seed)
     taught = clean[~held_out]
+    if taught.all() or not taught.any():
+        raise RunError("all clean pairs, or all of the pool's, are of patients held out: give pairs of more patients")
     classifier = Linear.of(x[~held_out], taught, np.where(taught, 1 / taught.sum(), 1 / (~taught).sum()), _PENALTY)
     found = classifier(x[held_out])
     measured = {"train_pairs": float((~held_out).sum()), "holdout_pairs": float(held_out.sum())}

@@ -6,7 +6,7 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -308,18 +308,34 @@ def test_a_hundred_thousand_parts_are_in_order(tmp_path: Path) -> None:
 
 
 @dataclass(frozen=True)
+class Yields(Numbers):
+    """`Numbers`, a table at a time."""
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> Iterator[pa.Table]:
+        yield super().run(partition, only, poison)
+
+
+def test_a_record_that_ends_its_process_is_found_among_rows_made_as_they_are_written(
+    local_engine: Engine, tmp_path: Path
+) -> None:
+    manifest = run_step(Step("numbers", Yields(deadly=(2,)), 1, {}), tmp_path, local_engine)
+    assert (manifest.rows_in, manifest.kept, dict(manifest.dropped)) == (8, 7, {Reason.CRASHED.value: 1})
+
+
+@dataclass(frozen=True)
 class DiesOnce(Numbers):
-    """Its first process is killed, as by the system where memory is short; the next one holds 64 MB for a while."""
+    """Its first process is killed, as by the system where memory is short; the next one holds 256 MB for a while, as
+    its rows are asked for."""
 
     folder: str = ""
 
-    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> Iterator[pa.Table]:
         begun = Path(self.folder) / "begun"
         if not begun.exists():
             begun.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        assert len(b"x" * (64 << 20))
-        return super().run(partition, only, poison)
+        assert len(b"x" * (256 << 20))
+        yield super().run(partition, only, poison)
 
 
 @pytest.mark.parametrize("kind", ["local", pytest.param("ray", marks=pytest.mark.ray)])
@@ -327,7 +343,7 @@ def test_what_a_step_took_is_in_its_manifest(kind: str, tmp_path: Path, request:
     engine = request.getfixturevalue(f"{kind}_engine")
     manifest = run_step(Step("numbers", DiesOnce(folder=str(tmp_path)), 1, {}), tmp_path, engine)
     assert manifest.retries == 1 and manifest.kept == 8
-    assert 64 << 20 < manifest.memory < 8 << 30
+    assert 256 << 20 < manifest.memory < 8 << 30
 
 
 @pytest.mark.ray

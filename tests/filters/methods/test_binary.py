@@ -91,6 +91,10 @@ def test_a_score_is_the_records_own(folder: Path):
 def test_what_cannot_be_trained_or_loaded_says_so(folder: Path, tmp_path: Path, data: TrainingSet):
     with pytest.raises(RunError, match=r"80 clean and 0 pool pairs: .* needs 8 of each"):
         binary.train(TrainingSet(data.clean), tmp_path / "x", QUICK)
+    alone = replace(data.clean, groups=["one"] * len(data.clean))
+    rules = replace(QUICK, encoder=str(folder / "towers"), holdout=0.5, seed=1)
+    with pytest.raises(RunError, match=r"all clean pairs, .* are of patients held out"):
+        binary.train(TrainingSet(alone, replace(data.pool, groups=["two"] * len(data.pool))), tmp_path / "z", rules)
     with pytest.raises(RecipeError, match="is not a filter folder"):
         binary.train(data, tmp_path / "y", replace(QUICK, encoder=str(tmp_path)))
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
