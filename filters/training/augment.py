@@ -22,7 +22,8 @@ CONTRAST, BRIGHTNESS = 0.2, 25.0  # factor 1 +- this; grey levels of 255
 _LOCAL = (0.4, 0.7)  # of the side: the size of a local crop (DINO, 2104.14294: 5 to 40 % of the area)
 # phrases that mirroring makes untrue, or in which "right" is no side
 _UNMIRRORED = re.compile(
-    r"(?i)\b(dextro\w*|levo\w*|situs|right[- ](?:angle|away|handed)|(?:is|are|was|all) right\b(?! (?:-?sided|\w)))"
+    r"(?i)\b(left[- ]to[- ]right|dextro\w*|levo\w*|situs|right[- ](?:angle|away|handed)"
+    r"|(?:is|are|was|all) right\b(?! (?:-?sided|\w)))"
 )
 _DRAWS = 4  # edits of each kind tried for a text
 

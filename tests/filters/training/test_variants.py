@@ -15,6 +15,7 @@ from filters.training.augment import make_variants, mirrored
         ("No acute disease.", None),
         ("Dextrocardia. Left effusion.", None),
         ("Levoscoliosis to the left", None),
+        ("Midline shift from left to right", None),
         ("Opacity in the RUL. R/O pneumonia.", "Opacity in the LUL. R/O pneumonia."),
         ("A bright mass, copyright 2020", None),
     ],
