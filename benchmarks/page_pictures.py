@@ -1,8 +1,8 @@
-"""The documentation's pictures of pages, drawn anew from a demo as it is: report, comparison, analysis, browser.
+"""The documentation's pictures of pages, drawn anew from a demo as it is.
 
     make demo && python -m benchmarks.page_pictures demo
 
-Writes docs/images/{report,compare,analysis,browse}.png by a headless Chromium (`benchmarks.browse_page`; needs
+Writes docs/images/{report,compare,analysis,browse,review}.png by a headless Chromium (`benchmarks.browse_page`; needs
 selenium, Debian's chromium and chromium-driver). What the demo lacks is left as it is, and said.
 """
 
@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if faults:
             raise SystemExit("\n".join(faults))
         keep(args.out / "browse.png", (folder / "cut-1300.png").read_bytes())
+        keep(args.out / "review.png", (folder / "review-1300.png").read_bytes(), 0.7)
 
 
 def photograph(page: Path, width: int, height: int) -> bytes:

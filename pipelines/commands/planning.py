@@ -126,18 +126,19 @@ def _texts(recipe: Recipe, ingested: bool) -> list[str]:
 
 def _print(recipe: Recipe, found: _Plan) -> None:
     out.print(f"{recipe.name}: engine {recipe.engine.kind}, out {near(Path(recipe.out))}")
+    width = max(13, *(len(step.name) for step, *_ in found.steps))
     for source in found.sources:
-        out.print(f"  {source.name:13} {source.files:,} files, {source.bytes / 1e6:,.1f} MB")
+        out.print(f"  {source.name:{width}} {source.files:,} files, {source.bytes / 1e6:,.1f} MB")
     for step, done, parts in found.steps:
         some = f"{parts} parts done" if parts else "to do"
         state = f"done: {done.rows_in} in, {done.kept} kept" if done else some
-        out.print(f"  {step.name:13} {step.hash}  {state}")
+        out.print(f"  {step.name:{width}} {step.hash}  {state}")
     if found.pairing is not None:
-        out.print(f"  {'pairing':13} {found.pairing.headline} (looked at {found.looked})", soft_wrap=True)
+        out.print(f"  {'pairing':{width}} {found.pairing.headline} (looked at {found.looked})", soft_wrap=True)
     if found.estimate is not None:
         for i, line in enumerate(found.estimate.lines):
-            out.print(f"  {'' if i else 'estimate':13} {line}", soft_wrap=True)
+            out.print(f"  {'' if i else 'estimate':{width}} {line}", soft_wrap=True)
         if recipe.filters:
-            out.print(f"  {'':13} not in it: training and scoring of {', '.join(recipe.filters)}", soft_wrap=True)
+            out.print(f"  {'':{width}} not in it: training and scoring of {', '.join(recipe.filters)}", soft_wrap=True)
             if recipe.engine.gpus:
-                out.print(f"  {'':13} GPU-hours: not known, measure with `{_MEASURE}`", soft_wrap=True)
+                out.print(f"  {'':{width}} GPU-hours: not known, measure with `{_MEASURE}`", soft_wrap=True)

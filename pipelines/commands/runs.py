@@ -68,9 +68,10 @@ def run(
         print_funnel(funnel(manifests))
     say_pairing(pipeline.pairing.warnings)
     say([*text_warnings(summary.attestation), *pixel_warnings(summary.attestation)], [])
+    width = max((len(name) for name, *_ in summary.measures), default=0)
     for name, value, low, high in () if json_ else summary.measures:
         interval = f" [{low:.3f}, {high:.3f}]" if low is not None else ""
-        out.print(f"{name:32} {value:.3f}{interval}")
+        out.print(f"{name:{width}} {value:.3f}{interval}")
     say(list(summary.faults), [])
     records = sum(s["records"] for s in summary.shards)
     if not records:
