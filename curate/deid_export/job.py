@@ -71,7 +71,7 @@ def release(
         released = read_parts(step.folder(work), empty=RELEASED)
         if crosswalk is not None:
             write_crosswalk(crosswalk, (read_listing(work / "lists", name, pseudo) for name in names), pseudo)
-        attestation = attest(released, asdict(rules), secret_id)
+        attestation = attest(released, _options(rules), secret_id)
         _remove_unnamed(target, released)
         commit_bytes(target / PAGE, render("attestation.html.j2", a=attestation).encode())
         commit_bytes(target / ATTESTATION, attestation_bytes(attestation))
@@ -86,6 +86,14 @@ def _claim(work: Path, job: str) -> None:
         commit_json(marker, {"job": job})
     elif read_json(marker)["job"] != job:
         raise RecipeError("DST", "holds an unfinished run of other rules, source or secret", "name a new folder")
+
+
+def _options(rules: ReleaseRules) -> dict[str, Any]:
+    """What the attestation says of ``rules``, as a file of rules says it: not how far days may have moved, which would
+    lead some of the way back, nor the least number of pictures looked at again, which a folder has not."""
+    options = asdict(rules)
+    del options["deid"]["max_shift_days"], options["deid"]["second_look"]["least"]
+    return options
 
 
 def _remove_unnamed(target: Path, released: pa.Table) -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pydicom
 import pytest
 from PIL import Image
+from pydantic import TypeAdapter
 
 from curate.deid.vault import SecretSource
 from curate.deid_export.crosswalk import read_crosswalk
@@ -68,6 +69,13 @@ def test_every_input_has_one_end_and_the_folder_holds_what_the_attestation_names
     assert set(contents(target)) == named | {"attestation.json", "index.html"} and len(named) > 10
     assert all(Path(out).stem == f["key"] for f in told["files"] for out in f.get("out", ()))
     assert not any("out" in f for f in told["files"] if f["fate"] != "CLEAN")
+
+
+def test_the_attestation_says_the_rules_but_not_how_far_days_moved(done) -> None:
+    options = done[1]["options"]
+    assert options["deid"]["second_look"] == {"share": ReleaseRules().deid.second_look.share}
+    assert "max_shift_days" not in options["deid"]
+    assert TypeAdapter(ReleaseRules).validate_python(options) == ReleaseRules()
 
 
 def test_unwelcome_inputs_end_by_their_reasons(source, secret, done) -> None:
