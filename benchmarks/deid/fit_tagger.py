@@ -271,14 +271,14 @@ def cost(found: Counter[str], price: float) -> float:
 
 def choose(held: Sequence[Held]) -> dict[str, NDArray[np.float32]]:
     """The limits of least cost over ``held``, one after the other from `START` on, at the first of `PRICES` at which no
-    more than `ALLOWED` of the words that the rules lose are lost."""
+    more than `ALLOWED` of the words that the rules lose are lost; `START` where there is none."""
     allowed = ALLOWED * total(held, None)["words"]
     limits = START
     for price in PRICES:
         limits = _cheapest(held, limits, price)
         if total(held, limits)["words"] <= allowed:
-            break
-    return limits
+            return limits
+    return START
 
 
 def _cheapest(held: Sequence[Held], limits: Numbers, price: float) -> dict[str, NDArray[np.float32]]:
