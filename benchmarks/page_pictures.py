@@ -2,7 +2,7 @@
 
     make demo && python -m benchmarks.page_pictures demo
 
-Writes docs/images/{report,compare,analysis,browse,review}.png by a headless Chromium (`benchmarks.browse_page`; needs
+Writes docs/images/{report,compare,radiologist,privacy,cluster,analysis,browse,review}.png by a headless Chromium (`benchmarks.browse_page`; needs
 selenium, Debian's chromium and chromium-driver). What the demo lacks is left as it is, and said.
 """
 
@@ -28,6 +28,9 @@ OUT = Path("docs/images")
 PAGES = {  # below the demo's folder; px
     "report": ("run/report/index.html", 820, 2350),
     "compare": ("run/compare/*/index.html", 960, 675),
+    "radiologist": ("run/report/radiologist.html", 820, 1160),
+    "privacy": ("run/report/privacy.html", 820, 1160),
+    "cluster": ("run/report/cluster.html", 820, 700),
 }
 _COLOURS = 128
 
