@@ -2,8 +2,9 @@
 
     make demo && python -m benchmarks.page_pictures demo
 
-Writes docs/images/{report,compare,radiologist,privacy,cluster,analysis,browse,review}.png by a headless Chromium (`benchmarks.browse_page`; needs
-selenium, Debian's chromium and chromium-driver). What the demo lacks is left as it is, and said.
+Writes docs/images/{report,compare,radiologist,privacy,cluster,analysis,browse,review}.png by a headless Chromium
+(`benchmarks.browse_page`; needs selenium, Debian's chromium and chromium-driver). What the demo lacks is left as it
+is, and said.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ PAGES = {  # below the demo's folder; px
     "compare": ("run/compare/*/index.html", 960, 675),
     "radiologist": ("run/report/radiologist.html", 820, 1160),
     "privacy": ("run/report/privacy.html", 820, 1160),
-    "cluster": ("run/report/cluster.html", 820, 700),
+    "cluster": ("run/report/cluster.html", 1040, 700),
 }
 _COLOURS = 128
 
