@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.deid import fit_tagger, fit_words
 from benchmarks.deid.fit_tagger import Example, Held, example, shares, total
 from benchmarks.deid.made_sentences import Maker, load_names
-from benchmarks.deid.tagger_texts import FOLDS, FRESH, LATER, WRITERS, Drawer, Marked, forms, framed, sentences, written
+from benchmarks.deid.tagger_texts import FOLDS, FRESH, LATER, PLAIN, WRITERS, Drawer, Marked, forms, framed, sentences, written
 from curate.deid.text import features, tagger
 from curate.deid.words import vocabulary
 
@@ -34,6 +34,7 @@ DATA = Path(vocabulary.__file__).parent / "data"
 SENTENCES = 50_000  # texts of them, for the decision per word
 OFTEN = 2  # times the words of marked texts count there
 TIMES_WORDS, TIMES_TAGGER = 4, 3  # times each marked text is drawn anew
+TIMES_PLAIN = 6
 EVERY = 5  # of which held-out texts one is asked for the limits
 SMALL, STEPS = 500, 127  # rows of a table that is kept as it is; steps on either side of 0 of those of a larger one
 
@@ -45,7 +46,7 @@ def fit_words_blind() -> list[fit_words.Numbers]:
     fit_words.use({"letters": letters})
     sentences = fit_words.collected(fit_words.of_sentences(maker, SENTENCES))
     drawer = Drawer(maker, random.Random(5))
-    names = [name for name in (*WRITERS, FRESH) if name not in LATER]
+    names = [name for name in (*WRITERS, FRESH, PLAIN) if name not in LATER]
     own = {name: fit_words.collected(fit_words.of_marked(drawer.of(name, TIMES_WORDS))) for name in names}
     found = []
     for left_out in [*FOLDS, ()]:
@@ -89,6 +90,7 @@ def read(blind: Sequence[fit_words.Numbers]) -> list[list[Example]]:
         found.append([example(one) for name in fold for one in drawer.of(name, TIMES_TAGGER)])
     fit_words.use(blind[-1])
     more = [*framed("dev", 3, 5), *sentences(maker, 1200), *([*forms("dev"), *forms("families")] * 2)]
+    more += written(PLAIN) * TIMES_PLAIN
     return [*found, [example(drawer.drawn(one)) for one in more]]
 
 

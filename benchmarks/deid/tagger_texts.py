@@ -6,8 +6,8 @@ nor tests nor each other's texts: reports, letters, notes and left-overs with ev
 j and k as in North America, in Britain, Ireland and the south, and in India, the Gulf, Africa and Asia, l of cases and
 what looks like a name and is none, n of places and of names that are words, o of numbers, days, telephones and ages and
 of numbers that are none of these. m (one line each, by the hand that mended the rules) is of named places and of scores
-and makers named by cities. Another hand's are the fresh frames, which are in-sample for the rules. So that no name or
-number is learned by heart, values are drawn anew each time a text is read, in the same shape; capitals, full stops and
+and makers named by cities, p of plain sentences that hold nobody or a name, a bed, a ward that a test's might. Another
+hand's are the fresh frames, which are in-sample for the rules. So that no name or number is learned by heart, values are drawn anew each time a text is read, in the same shape; capitals, full stops and
 letters vary as well. Beside them stand the dev half of the frames, the forms of identifiers with their look-alikes (but
 the fresh ones), and sentences of our own making.
 """
@@ -43,6 +43,12 @@ _OF_PLACES = words(
     main layout
     """
 )
+# Hands mark "BED 3" and "bed [3]" about as often; the product keeps the cue.
+_LIES = re.compile(
+    r"(?P<cue>(?:beds?|bay|wards?|room|rm|suite|cubicle|theatre|or|icu|itu|hdu|unit|pod)[ ]?#?[ ]?)(?P<value>[a-z]?\d+[a-z]?)",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(r"[ ,/]+")
 _NUMBER = re.compile(
     r"(?<![\w.,/:-])(?<!aged )(?<!age )\d{2,3}(?![\w.,/:-]|[ ]?(?:y|f\b|m\b|/|male|female|lady|man\b|woman))",
     re.IGNORECASE,
@@ -60,6 +66,7 @@ class Marked:
 
 
 WRITERS = "abcdefghijklmno"
+PLAIN = "p"  # in every fit: nobody is judged by it
 LATER = "no"  # whose texts the decision per word is not fitted to, so that the tagger reads them as any others
 SITES = 0.4  # of named places, how many become quite another
 FRESH = "fresh"  # frames, filled
@@ -67,15 +74,31 @@ FOLDS = (("i", "j", "k", "l"), ("b", "e", "h", "n", FRESH), ("a", "c", "d", "f",
 
 
 def written(name: str) -> list[Marked]:
-    """The texts of one of `WRITERS`."""
+    """The texts of one of `WRITERS`, or `PLAIN`."""
     lines = files("benchmarks.deid").joinpath(f"train_{name}.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines if line.strip()]
     return [Marked(row["id"], marked(row["text"])) for row in rows]
 
 
 def marked(text: str) -> Pieces:
-    """The pieces of a text as it is scrubbed, by the product's labels."""
-    return [(_LABEL.get(label, label), piece) for label, piece in pieces_of(tidy(text))]
+    """The pieces of a text as it is scrubbed, by the product's labels; of a bed or a ward the cue stays."""
+    found = Pieces()
+    for label, piece in pieces_of(tidy(text)):
+        if label in ("PLACE", "ADDRESS") and not _BETWEEN.sub("", _LIES.sub("", piece)):
+            found += _without_cues(piece)
+        else:
+            found.append((_LABEL.get(label, label), piece))
+    return found
+
+
+def _without_cues(place: str) -> Iterator[tuple[str, str]]:
+    at = 0
+    for hit in _LIES.finditer(place):
+        yield "", place[at : hit.start("value")]
+        yield "ADDRESS", hit["value"]
+        at = hit.end()
+    if place[at:]:
+        yield "", place[at:]
 
 
 _KINDS = (
