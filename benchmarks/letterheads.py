@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from faker import Faker
 
-from benchmarks.deid.notes import clinical
+from benchmarks.deid.notes.generate import clinical
 from curate.sources.reports.text.letterhead import caption_sections
 from curate.sources.reports.text.section import wanted_text
 

@@ -22,25 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.deid import (
-    answer_key,
-    burnin,
-    chance,
-    frames,
-    headers,
-    in_sample,
-    languages,
-    meaning,
-    peers,
-    plot,
-    public_text,
-    real,
-    speed,
-    surrogates,
-    table,
-    text,
-    verifier,
-)
+from benchmarks.deid import burnin, peers, plot, speed, table
+from benchmarks.deid.frames import fillings
+from benchmarks.deid.header import adversarial, answer_key
+from benchmarks.deid.languages import detector
+from benchmarks.deid.notes import recall, surrogates
+from benchmarks.deid.public import dicom, in_sample, meaning, text
+from benchmarks.deid.verifier import __main__ as verifier
+from benchmarks.deid.verifier import chance
 
 _RESULTS, _PLOT = Path("benchmarks/results/deid.json"), Path("docs/images/deid.svg")
 _BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -64,31 +53,31 @@ def _speed(run: Run) -> dict[str, Any]:
 
 
 def _later(split: str, run: Run) -> dict[str, Any]:
-    return {**frames.measure(2 if run.quick else 12, split), "meaning": meaning.of_frames(split, 2)}
+    return {**fillings.measure(2 if run.quick else 12, split), "meaning": meaning.of_frames(split, 2)}
 
 
 def _public(run: Run) -> dict[str, Any]:
-    return public_text.measure(run.data, 100 if run.quick else 0) if run.data else {}
+    return text.measure(run.data, 100 if run.quick else 0) if run.data else {}
 
 
 PARTS: dict[str, Callable[[Run], dict[str, Any]]] = {
-    "headers": lambda run: headers.measure([], run.peers, run.cache),
+    "headers": lambda run: adversarial.measure([], run.peers, run.cache),
     "speed": _speed,
     "burnin": lambda run: burnin.measure(run.peers, run.cache),
-    "text": lambda run: text.measure(200 if run.quick else 1000, run.seed, run.with_peers, run.cache),
-    "frames": lambda run: frames.measure(2 if run.quick else 12, "dev", "test"),
+    "text": lambda run: recall.measure(200 if run.quick else 1000, run.seed, run.with_peers, run.cache),
+    "frames": lambda run: fillings.measure(2 if run.quick else 12, "dev", "test"),
     "fresh": lambda run: _later("fresh", run),
     "third": lambda run: _later("third", run),
     "fourth": lambda run: _later("fourth", run),
     "meaning": lambda run: meaning.measure(run.data, 100 if run.quick else 0),
     "in_sample": lambda run: in_sample.measure(run.data),
-    "languages": lambda run: languages.measure(run.data, 2 if run.quick else 12),
+    "languages": lambda run: detector.measure(run.data, 2 if run.quick else 12),
     "verifier": lambda run: verifier.measure(run.data, 60 if run.quick else 200, run.seed),
     "chance": lambda run: chance.measure(run.data, 200 if run.quick else 600),
     "surrogates": lambda run: surrogates.measure(run.data, 60 if run.quick else 200, run.seed, 0.01),
     "answer_key": lambda run: answer_key.measure(25 if run.quick else 150, 40 if run.quick else 120),
     "public_text": _public,
-    "real": lambda run: real.measure(run.data, min(2, os.cpu_count() or 1), 40 if run.quick else 0),
+    "real": lambda run: dicom.measure(run.data, min(2, os.cpu_count() or 1), 40 if run.quick else 0),
 }
 
 

@@ -20,7 +20,7 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 
 from benchmarks.deid import ours, peers
-from benchmarks.deid.cases.build import anatomy, base_ct, set_pixels, written
+from benchmarks.deid.header.cases.build import anatomy, base_ct, set_pixels, written
 from benchmarks.deid.plant import Ledger, pixels_of
 
 SIDE = 512

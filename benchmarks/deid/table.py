@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.deid import in_sample
+from benchmarks.deid.public import in_sample
 
 Row = tuple[str, str, str, str]  # what, wanted, measured, yes | NO | ""
 

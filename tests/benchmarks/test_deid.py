@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.deid.burnin import _ink, _shows
-from benchmarks.deid.cases import ALL, make
+from benchmarks.deid.header.cases import ALL, make
 from benchmarks.deid.plant import Ledger, forms_of, survivors
 
 
@@ -47,7 +47,7 @@ def test_strokes_that_are_left_show_and_blanked_ones_do_not():
 
 def test_notes_have_exact_spans_and_are_the_same_for_a_seed():
     pytest.importorskip("faker")
-    from benchmarks.deid.notes import generate
+    from benchmarks.deid.notes.generate import generate
 
     notes = generate(30, 3)
     assert notes == generate(30, 3)
@@ -57,8 +57,8 @@ def test_notes_have_exact_spans_and_are_the_same_for_a_seed():
 
 def test_a_span_leaks_by_its_own_words_and_clinical_words_are_counted():
     pytest.importorskip("faker")
-    from benchmarks.deid.notes import Note, Span
-    from benchmarks.deid.text import judge
+    from benchmarks.deid.notes.generate import Note, Span
+    from benchmarks.deid.notes.recall import judge
 
     spans = (Span(16, 21, "clin", "Baker", False), Span(32, 44, "facility", "Baker Clinic", False))
     note = Note("1", "Baker cyst. Dr. Baker saw it at Baker Clinic.", spans, ())

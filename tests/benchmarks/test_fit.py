@@ -9,8 +9,8 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from benchmarks.deid.made_sentences import Maker, Names
-from benchmarks.deid.tagger_texts import FOLDS, FRESH, WRITERS, Drawer, marked, written
+from benchmarks.deid.fit.made_sentences import Maker, Names
+from benchmarks.deid.fit.texts import FOLDS, FRESH, PLAIN, WRITERS, Drawer, marked, written
 from curate.deid.text import tagger
 from curate.deid.words import looks
 
@@ -35,10 +35,10 @@ def test_every_writer_is_left_out_once():
 
 def test_no_text_that_is_fitted_to_repeats_one_that_is_counted_on():
     counted = {
-        run: (name, at) for name in HELD_OUT for at, text in enumerate(texts(f"frames_{name}")) for run in runs(text)
+        run: (name, at) for name in HELD_OUT for at, text in enumerate(texts(f"frames/{name}")) for run in runs(text)
     }
-    for writer in WRITERS:
-        for text in texts(f"train_{writer}"):
+    for writer in (*WRITERS, PLAIN):
+        for text in texts(f"fit/train_{writer}"):
             own = runs(text)
             same = [counted[run] for run in own if run in counted]
             assert len(same) <= max(4, len(own) // 4), f"a text of train_{writer} is half one that is held out"
@@ -50,18 +50,21 @@ def test_a_text_drawn_anew_keeps_its_marks_and_everything_else():
         new = drawer.vary(one)
         assert [label for label, _ in new] == [label for label, _ in one.pieces]
     assert marked("by [[NAME|Ito]] of [[PLACE|Fernhill]].")[1::2] == [("NAME", "Ito"), ("ADDRESS", "Fernhill")]
+    assert marked("in [[PLACE|Ward 5A, bed 9]]") == [
+        ("", "in "), ("", "Ward "), ("ADDRESS", "5A"), ("", ", bed "), ("ADDRESS", "9")
+    ]  # fmt: skip
 
 
 def test_a_fit_writes_the_same_bytes_again_and_its_limits_cost_no_more_than_where_they_began(monkeypatch):
     torch = pytest.importorskip("torch")
-    from benchmarks.deid import fit_tagger
+    from benchmarks.deid.fit import tagger_net
 
-    monkeypatch.setattr(fit_tagger, "EPOCHS", 1)
+    monkeypatch.setattr(tagger_net, "EPOCHS", 1)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        some = [fit_tagger.example(one) for one in written("m")[:30]]
-        one, other = fit_tagger.fit(some), fit_tagger.fit(some)
+        some = [tagger_net.example(one) for one in written("m")[:30]]
+        one, other = tagger_net.fit(some), tagger_net.fit(some)
     finally:
         torch.set_num_threads(threads)
     assert all(one[name].tobytes() == other[name].tobytes() for name in one)
@@ -69,21 +72,21 @@ def test_a_fit_writes_the_same_bytes_again_and_its_limits_cost_no_more_than_wher
     seen = {row for each in some for form in each.tokens.forms for row in tagger.rows(form)}
     told = np.flatnonzero(one["forms"].any(axis=1))  # of letters that were never seen nothing is said
     assert {*told[told >= len(tagger.FIXED)]} <= seen and told[-1] >= len(tagger.FIXED)
-    held = [fit_tagger.Held.of(each, numbers) for each in some[:12]]
-    limits = fit_tagger.choose(held)
-    found, start = fit_tagger.total(held, limits), fit_tagger.total(held, fit_tagger.START)
-    last = fit_tagger.PRICES[-1]  # what is dearest keeps most words
-    keeps = found["words"] <= fit_tagger.ALLOWED * fit_tagger.total(held, None)["words"]
-    assert keeps or fit_tagger.cost(found, last) <= fit_tagger.cost(start, last)
+    held = [tagger_net.Held.of(each, numbers) for each in some[:12]]
+    limits = tagger_net.choose(held)
+    found, start = tagger_net.total(held, limits), tagger_net.total(held, tagger_net.START)
+    last = tagger_net.PRICES[-1]  # what is dearest keeps most words
+    keeps = found["words"] <= tagger_net.ALLOWED * tagger_net.total(held, None)["words"]
+    assert keeps or tagger_net.cost(found, last) <= tagger_net.cost(start, last)
     assert {name: len(value) for name, value in limits.items()} == {
-        name: len(value) for name, value in fit_tagger.START.items()
+        name: len(value) for name, value in tagger_net.START.items()
     }
     assert len(limits["begin"]) == len(tagger.LABELS)
 
 
 def test_large_tables_are_written_in_steps_and_read_back_to_half_a_step(tmp_path, monkeypatch):
     pytest.importorskip("torch")
-    from benchmarks.deid import fit
+    from benchmarks.deid.fit import __main__ as fit
 
     r = np.random.default_rng(1)
     large, small = r.normal(0, [1, 5], (4000, 2)), np.array([0.25, 0.94], np.float32)

@@ -8,19 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.deid import frames, in_sample, meaning
-from benchmarks.deid.frame_people import names
-from benchmarks.deid.frame_score import closed_words, judge, kept
-from benchmarks.deid.frames import SPLITS, STYLES, Gold, Text
+from benchmarks.deid.frames import fillings
+from benchmarks.deid.frames.fillings import SPLITS, STYLES, Gold, Text
+from benchmarks.deid.frames.score import closed_words, judge, kept
+from benchmarks.deid.frames.values.people import names
+from benchmarks.deid.public import in_sample, meaning
 
 
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, list[Text]]:
-    return {split: list(frames.render(split, 1, 5)) for split in SPLITS}
+    return {split: list(fillings.render(split, 1, 5)) for split in SPLITS}
 
 
 def test_the_same_for_a_seed(rendered):
-    assert rendered == {split: list(frames.render(split, 1, 5)) for split in SPLITS}
+    assert rendered == {split: list(fillings.render(split, 1, 5)) for split in SPLITS}
 
 
 def test_gold_and_protected_lie_apart_and_in_order(rendered):
@@ -32,14 +33,14 @@ def test_gold_and_protected_lie_apart_and_in_order(rendered):
 
 
 def test_no_two_splits_share_a_frame_or_a_name(rendered):
-    ids = {split: {f["id"] for f in frames.frames(split)} for split in SPLITS}
+    ids = {split: {f["id"] for f in fillings.frames(split)} for split in SPLITS}
     mine = {split: {n for found in names(split).values() for n in found} for split in SPLITS}
     assert len(ids["dev"] | ids["test"]) >= 240
     for one, other in combinations(SPLITS, 2):
         assert not ids[one] & ids[other]
         assert not {n.casefold() for n in mine[one]} & {n.casefold() for n in mine[other]}
     for split in SPLITS:
-        assert {f["style"] for f in frames.frames(split)} - {"world"} == set(STYLES)
+        assert {f["style"] for f in fillings.frames(split)} - {"world"} == set(STYLES)
         people = {
             t.text[g.start : g.end].casefold()  # "Ann BECK" is of the list, too
             for t in rendered[split]
@@ -153,7 +154,7 @@ def quoted() -> set[tuple[str, ...]]:
 @pytest.mark.parametrize("split", ["test", "fresh", "third"])
 def test_what_is_held_out_is_quoted_nowhere(split, quoted):
     """Six words in a row by chance ("there is no evidence of a") are allowed in one of fifty sequences."""
-    wanted = in_sample.grams(in_sample.sentences([f["text"] for f in frames.frames(split)]), 6)
+    wanted = in_sample.grams(in_sample.sentences([f["text"] for f in fillings.frames(split)]), 6)
     found = wanted & quoted
     assert len(wanted) > 300
     assert len(found) * 50 <= len(wanted)

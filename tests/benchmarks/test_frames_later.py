@@ -9,10 +9,10 @@ from itertools import chain, pairwise
 
 import pytest
 
-from benchmarks.deid import in_sample
-from benchmarks.deid.frame_people import names
-from benchmarks.deid.frame_values_third import of_a_kind
-from benchmarks.deid.frames import SPLITS, Text, frames, main, render
+from benchmarks.deid.frames.fillings import SPLITS, Text, frames, main, render
+from benchmarks.deid.frames.values.people import names
+from benchmarks.deid.frames.values.third import of_a_kind
+from benchmarks.deid.public import in_sample
 
 _SLOT = re.compile(r"\{\w+\}")
 _MONTH = (

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from benchmarks.deid.frame_score import judge
-from benchmarks.deid.language_frames.render import CODES, read, render
-from benchmarks.deid.language_frames.words import measure_of
+from benchmarks.deid.frames.score import judge
+from benchmarks.deid.languages.render import CODES, read, render
+from benchmarks.deid.languages.words import measure_of
 
 
 @pytest.mark.parametrize("code", CODES)

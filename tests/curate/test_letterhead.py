@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.deid.notes import clinical
+from benchmarks.deid.notes.generate import clinical
 from benchmarks.letterheads import caption, generate
 from curate.sources.reports.text.letterhead import caption_sections, cut_letterhead
 from curate.sources.reports.text.section import parse_sections, wanted_text

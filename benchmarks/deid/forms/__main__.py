@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
-from benchmarks.deid import frame_score
-from benchmarks.deid.frame_table import share
-from benchmarks.deid.frames import CASES, Gold, Text
+from benchmarks.deid.frames import score
+from benchmarks.deid.frames.fillings import CASES, Gold, Text
+from benchmarks.deid.frames.table import share
 
 _MARK = re.compile(r"(\[\[.*?\]\]|\(\(.*?\)\))", re.DOTALL)
 
@@ -59,9 +59,9 @@ def _marked(sentence: str, key: str, style: str, kind: str) -> Iterator[Text]:
 
 
 def measure(name: str, *, show: bool = False) -> dict[str, Any]:
-    """{kind: {"left", "lost"}} and both over all, each a `frame_table.share`; "withheld"."""
+    """{kind: {"left", "lost"}} and both over all, each a `table.share`; "withheld"."""
     sentences = list(texts(name))
-    outcomes = frame_score.run(sentences)
+    outcomes = score.run(sentences)
     counts: dict[str, list[int]] = {}
     for text, outcome in zip(sentences, outcomes, strict=True):
         for key in (text.modality, "all"):

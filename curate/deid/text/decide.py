@@ -1,7 +1,7 @@
 """The one decision per word: is it somebody's name? `curate.deid.text.features` -> a probability -> a threshold.
 
 What no rule and no header can know are the names of third parties without a cue. A network of one hidden layer, fitted
-to marked texts and to sentences of our own making (`benchmarks/deid/fit.py`), reads what is known of a word and
+to marked texts and to sentences of our own making (`benchmarks/deid/fit`), reads what is known of a word and
 its neighbours. Words that a report's meaning stands and falls with (`roles.PROTECTED`) are never asked about: they go
 only as part of a name that a cue gives away. Works on folded text (`curate.deid.text.fold`).
 """

@@ -1,7 +1,7 @@
 """A learned look at what rules and the decision per word have found: how likely each token is part of what identifies.
 
 Rules know the wordings that somebody thought of. A small network of convolutions, fitted to texts whose identifying
-values are marked (`benchmarks/deid/fit.py`), reads of each token its letters, what the vocabularies say of it,
+values are marked (`benchmarks/deid/fit`), reads of each token its letters, what the vocabularies say of it,
 what found it and the same of sixteen tokens on either side, and says how likely it is part of a name, a place, a day,
 an age, a number. What goes and what stays for it says `curate.deid.text.revision`. Works on folded text
 (`curate.deid.text.fold`).

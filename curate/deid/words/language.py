@@ -5,7 +5,7 @@ of reports written by hand: a Bayesian sum of logarithms, each word's share boun
 (Latin: os trigonum, spina bifida) never speaks against English; what no list has, a misspelling or a name, says
 nothing. A sentence without a sign of its own is in the language of the text. English, German, Spanish, French, Italian,
 Dutch and Portuguese are cleaned, each by its own words; a text in any other, or of words that no list knows, is
-withheld. `benchmarks/deid/languages.py` measures it.
+withheld. `benchmarks/deid/languages/detector.py` measures it.
 """
 
 from __future__ import annotations

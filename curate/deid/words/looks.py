@@ -1,7 +1,7 @@
 """How much a word looks like a name rather than a word of a report, by its letters alone.
 
 Log-odds of a logistic regression on hashed runs of one to four letters, fitted to lists of names and of words
-(`benchmarks/deid/fit.py`); it knows what no list holds: Okonkwo is a name, hydropnemothorax is none.
+(`benchmarks/deid/fit`); it knows what no list holds: Okonkwo is a name, hydropnemothorax is none.
 """
 
 from __future__ import annotations

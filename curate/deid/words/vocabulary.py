@@ -1,6 +1,6 @@
 """Which words are known: English and medicine, names of people, eponyms. Words are folded and in lower case.
 
-The lists lie in `data`, each with its source and licence at its head; `benchmarks.deid.regenerate_words` writes those
+The lists lie in `data`, each with its source and licence at its head; `benchmarks.deid.lists.words` writes those
 that come from elsewhere. A word is looked up whole, then by its stem, then piece by piece (peri|broncho|vascular); the
 standard's own words (`technical_words`) are part of the vocabulary.
 """

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.deid.frame_words import CLOSED as MEASURED
+from benchmarks.deid.frames.words import CLOSED as MEASURED
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import TextRules
 from curate.deid.text.closed_class import Found, without

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from benchmarks.deid.languages import english, rates, texts
-from benchmarks.deid.notes import generate
+from benchmarks.deid.languages.detector import english, rates, texts
+from benchmarks.deid.notes.generate import generate
 from curate.deid.rules import TextRules
 from curate.deid.text.scrub import scrub
 from curate.deid.words.language import foreign_language, language_preview, require_known_language, segments

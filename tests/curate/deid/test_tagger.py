@@ -143,7 +143,7 @@ def test_what_the_tagger_adds_and_takes_back_is_explained():
 
 def test_the_network_is_the_one_that_was_fitted():
     torch = pytest.importorskip("torch")
-    from benchmarks.deid.fit_tagger import Net
+    from benchmarks.deid.fit.tagger_net import Net
 
     torch.manual_seed(1)
     net = Net().eval()

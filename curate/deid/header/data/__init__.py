@@ -1,1 +1,1 @@
-"""Facts of the DICOM standard as data, written by `benchmarks.deid.header_tables`."""
+"""Facts of the DICOM standard as data, written by `benchmarks.deid.header.tables`."""
