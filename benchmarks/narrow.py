@@ -1,5 +1,7 @@
 """Select and shard plan on narrow tables alone, as many keys as the disk holds: CPU, clock and memory of each.
 
+`append` is the plan once more, as the continuation of one that knew all but every hundredth record.
+
     python -m benchmarks.narrow [--records 1000000 10000000] [--per-partition 10000] [--out results/narrow.json]
 
 Ingest, dedup and score parts of a run's shape without payloads, some 85 bytes a record: random keys in their order, a
@@ -32,7 +34,7 @@ from curate.export.split import SplitRules
 from curate.intact import part_path
 from curate.step import commit_part
 
-STEPS = ("select", "plan")
+STEPS = ("select", "plan", "append")
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
@@ -51,6 +53,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             make(Path(folder), n, args.per_partition)
             for step in STEPS:
+                if step == "append":
+                    earlier_plan(Path(folder))
                 command = [sys.executable, "-m", "benchmarks.narrow", "--one", step, folder, "--records", str(n)]
                 rows.append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
                 print("  ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
@@ -85,6 +89,15 @@ def make(folder: Path, n: int, per_partition: int) -> None:
             dedup.write_table(pa.table(dropped, schema=schema))
 
 
+def earlier_plan(folder: Path) -> None:
+    """The plan without every hundredth of its records, which are new to it."""
+    (folder / "before").mkdir()
+    plan = pq.ParquetFile(part_path(folder / "plan", 0))
+    with pq.ParquetWriter(part_path(folder / "before", 0), plan.schema_arrow, write_page_checksum=True) as before:
+        for batch in plan.iter_batches():
+            before.write_batch(batch.filter(pa.array(np.arange(batch.num_rows) % 100 != 0)))
+
+
 def _hex(high: npt.NDArray[Any], low: npt.NDArray[Any]) -> pa.Array:
     """32 hex digits a row."""
     raw = np.stack([high, low.astype(np.uint64)], 1).astype(">u8").view(np.uint8).reshape(len(high), 16)
@@ -101,9 +114,10 @@ def measure(step: str, folder: Path, n: int) -> dict[str, Any]:
     """One step's part written, and a digest of it."""
     where = [str(folder / name) for name in ("dedup", "score", "select")]
     rules = SelectRules(by="dfn", keep=0.5)
-    task = SelectTask(str(folder / "ingest"), 0, where[0], where[1], rules, SplitRules()) if step == "select" else None
+    tasks = {"select": SelectTask(str(folder / "ingest"), 0, where[0], where[1], rules, SplitRules())}
+    tasks |= {"plan": PlanTask(where[2], 1000), "append": PlanTask(where[2], 1000, str(folder / "before"))}
     before, clock = time.process_time(), time.monotonic()
-    rows = commit_part(folder / step, 0, (task or PlanTask(where[2], 1000)).run(0), 0)
+    rows = commit_part(folder / step, 0, tasks[step].run(0), 0)
     row = {"step": step, "records": n, "rows": rows, "CPU-s": round(time.process_time() - before, 2)}
     row |= {"s": round(time.monotonic() - clock, 1)}
     row |= {"peak MiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}

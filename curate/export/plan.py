@@ -18,7 +18,7 @@ from curate.export.split import SPLITS
 from curate.intact import part_path
 from curate.places import place
 from curate.record import SHARD_PLAN, conform
-from curate.step import read_parts
+from curate.storage import read_batches
 
 _COLUMNS = ("key", "split", "partition", "score", "weight", "text_from")
 
@@ -40,10 +40,11 @@ class PlanTask:
         """SHARD_PLAN rows of all kept records. RunError where the plan to continue is gone."""
         earlier = None
         if self.continued is not None:
-            if not part_path(place(self.continued), 0).is_file():
+            path = part_path(place(self.continued), 0)
+            if not path.is_file():
                 problem = "the plan that export.append continues is gone, and its continuation is damaged"
                 raise RunError(f"{problem}; --set export.append=false plans all shards anew")
-            earlier = read_parts(place(self.continued), ["key", "split", "name"])
+            earlier = read_batches(path, ["key", "split", "name"], SLICE)
         kept = map(_kept, read_slices(place(self.selection), (*_COLUMNS, "drop_reason")))
         return _planned(kept, self.per_shard, earlier)
 
@@ -56,7 +57,7 @@ def plan_shards(selection: pa.Table, per_shard: int, earlier: pa.Table | None = 
     that loses all its records keeps its name, and one row under `NOBODY`.
     """
     kept = _kept(selection).sort("partition", maintain_order=True)
-    return pa.concat_tables(_planned(iter([kept]), per_shard, earlier))
+    return pa.concat_tables(_planned(iter([kept]), per_shard, None if earlier is None else iter([earlier])))
 
 
 def _kept(selection: pa.Table) -> pl.DataFrame:
@@ -64,12 +65,10 @@ def _kept(selection: pa.Table) -> pl.DataFrame:
     return cast("pl.DataFrame", pl.from_arrow(kept)).with_columns(pl.col("split").cast(pl.Enum(SPLITS)))
 
 
-def _planned(kept: Iterator[pl.DataFrame], per_shard: int, earlier: pa.Table | None) -> Iterator[pa.Table]:
+def _planned(kept: Iterator[pl.DataFrame], per_shard: int, earlier: Iterator[pa.Table] | None) -> Iterator[pa.Table]:
     """SHARD_PLAN of what is ``kept``, slices in ingest order; all of it is held only where it continues a plan."""
     if earlier is not None:
-        planned = _continued(pl.concat(kept).lazy(), cast("pl.DataFrame", pl.from_arrow(earlier)), per_shard)
-        whole = planned.with_columns(pl.struct("split", "number").rle_id().alias("shard")).collect()
-        yield from (_rows(whole.slice(at, SLICE)) for at in range(0, max(whole.height, 1), SLICE))
+        yield from _continued(kept, earlier, per_shard)
         return
     shards = rows = 0
     split_before = SPLITS[0]
@@ -98,16 +97,35 @@ def _rows(table: pl.DataFrame) -> pa.Table:
     return conform(table.with_columns(pl.col("split").cast(pl.String), names.alias("name")).to_arrow(), SHARD_PLAN)
 
 
-def _continued(planned: pl.LazyFrame, earlier: pl.DataFrame, per_shard: int) -> pl.LazyFrame:
-    """``planned`` with the ``number`` of each row's shard: the ``earlier`` one (key, split, name), or one after all."""
-    numbered = pl.col("split").cast(pl.Enum(SPLITS)), pl.col("name").cast(pl.Int64).alias("number")
-    before = earlier.lazy().select("key", *numbered)
-    after = before.group_by("split").agg((pl.col("number").max() + 1).alias("first"))
+def _continued(kept: Iterator[pl.DataFrame], earlier: Iterator[pa.Table], per_shard: int) -> Iterator[pa.Table]:
+    """`_planned` of what begins with the shards of an ``earlier`` plan (key, split, name). Held are that one's keys and
+    numbers and the rows of what is kept, which are put in order by numbers alone."""
+    before = pl.concat(map(_numbers, earlier)).sort("key")
+    planned = pl.concat([_as_before(table, before) for table in kept])
+    shards = before.select("split", "number").unique()
+    del before
     is_new = pl.col("number").is_null()
-    number = pl.col("first").fill_null(0) + pl.int_range(pl.len()).over("split", is_new) // per_shard
-    planned = planned.join(before, on=["key", "split"], how="left", maintain_order="left")
-    planned = planned.join(after, on="split", how="left", maintain_order="left")
-    planned = planned.with_columns(pl.when(is_new).then(number).otherwise("number").alias("number"))
-    emptied = before.select("split", "number").unique().join(planned, on=["split", "number"], how="anti")
+    first = shards.group_by("split").agg(first=pl.col("number").max() + 1)
+    planned = planned.join(first, on="split", how="left", maintain_order="left")
+    number = pl.col("first").fill_null(0) + pl.int_range(pl.len(), dtype=pl.Int32).over("split", is_new) // per_shard
+    planned = planned.with_columns(number=pl.when(is_new).then(number).otherwise("number"))
+    emptied = shards.join(planned, on=["split", "number"], how="anti")
     emptied = emptied.with_columns(key=pl.lit(NOBODY), partition=pl.lit(-1, pl.Int32))
-    return pl.concat([planned, emptied], how="diagonal").sort("split", "number", maintain_order=True)
+    planned = pl.concat([planned, emptied], how="diagonal")
+    order = planned.select(pl.arg_sort_by("split", "number", maintain_order=True)).to_series()
+    shard = planned.select("split", "number")[order].to_struct("shard").rle_id()
+    for at in range(0, max(len(order), 1), SLICE):
+        yield _rows(planned[order.slice(at, SLICE)].with_columns(shard.slice(at, SLICE)))
+
+
+def _numbers(plan: pa.Table) -> pl.DataFrame:
+    numbered = pl.col("split").cast(pl.Enum(SPLITS)), pl.col("name").cast(pl.Int32).alias("number")
+    return cast("pl.DataFrame", pl.from_arrow(plan)).select("key", *numbered)
+
+
+def _as_before(kept: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Some that are ``kept``, with the ``number`` of the shard that each had ``before`` (in the order of keys) or null;
+    their keys are a range, or nearly, so few of those before are looked at."""
+    ends = kept.select(pl.col("key").min().alias("first"), pl.col("key").max().alias("last")).row(0)
+    start, stop = (before["key"].search_sorted(ends[i] or "", ("left", "right")[i]) for i in (0, 1))
+    return kept.join(before.slice(start, stop - start), on=["key", "split"], how="left", maintain_order="left")

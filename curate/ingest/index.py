@@ -223,7 +223,7 @@ def places_of(report: Report, name: str) -> tuple[str, ...]:
     """Absolute paths where the image may lie that a report names: beside the report's file."""
     if not re.search(r"#\d+$", report.row):
         return (stem(report.file),)
-    return (normalised(_folder_of(report.file) / as_path(name)),)
+    return (normalised(_folder_of(report.file), as_path(name)),)
 
 
 @lru_cache(maxsize=16)  # a table's rows, one after another
