@@ -18,12 +18,14 @@ import numpy.typing as npt
 Pairs = npt.NDArray[np.int64]
 
 # What de-identification leaves where something identifying stood: [NAME], [DATE 2], XXXX, ___, ***. A side or a
-# negation in brackets is somebody's emphasis and stays. Every branch begins with a
-# character to look for: twice as fast.
-_PLACEHOLDER = re.compile(
-    r"\[(?!(?:LEFT|RIGHT|BILATERAL|L|R|NO|NOT|NONE|WITHOUT|ABSENT)\])[A-Z][A-Z_ -]*[0-9]*\]"
-    r"|X(?<=\bX)X{3,}\b|_{2,}|\*{3,}"
-)
+# negation in brackets is somebody's emphasis and stays. Each is looked for where its beginning is in the text: a
+# pattern that begins with a word is found several times as fast as one of several.
+_PLACEHOLDERS = {
+    "[": re.compile(r"\[(?!(?:LEFT|RIGHT|BILATERAL|L|R|NO|NOT|NONE|WITHOUT|ABSENT)\])[A-Z][A-Z_ -]*[0-9]*\]"),
+    "XXXX": re.compile(r"XXXX(?<=\bXXXX)X*\b"),
+    "__": re.compile(r"__+"),
+    "***": re.compile(r"\*\*\*+"),
+}
 # Symbols that change what is said ("> 3 cm", "pneumonia?", "+"); every other symbol only separates.
 _MEANT = frozenset("<>≤≥±+%?")
 _POINT = "\ue000"  # private use: holds a decimal point or a minus sign's place while punctuation goes
@@ -68,8 +70,8 @@ def pixel_hash(pixels: np.ndarray) -> str:
 
 # The same for a text in plain ASCII in small letters: a number keeps its point and its minus, a symbol stands alone.
 _ASCII_TOKEN = re.compile(r"(?:(?:(?<=\s)|^)-(?=[0-9]))?[a-z0-9]+(?:(?<=[0-9])\.(?=[0-9])[a-z0-9]+)*|[<>+%?]")
-_ASCII_MARK = re.compile(r"[<>+%?]|[.-][0-9]")
 _ASCII_LETTERS = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
+_ASCII_KINDS = bytes.maketrans(b".-0123456789<>+%?", b"..0000000000?????")  # what there is to look for, by its kind
 
 
 def normalise(text: str) -> str:
@@ -78,11 +80,13 @@ def normalise(text: str) -> str:
     Decimal points and minus signs of numbers and the symbols ``< > ≤ ≥ ± + % ?`` stay, since they carry meaning.
     Idempotent.
     """
-    if "[" in text or "XXXX" in text or "__" in text or "***" in text:
-        text = _PLACEHOLDER.sub(" ", text)
+    for beginning, pattern in _PLACEHOLDERS.items():
+        if beginning in text:
+            text = pattern.sub(" ", text)
     if text.isascii():  # most reports, and several times as fast
         small = text.lower()
-        if _ASCII_MARK.search(small):
+        kinds = small.encode().translate(_ASCII_KINDS)
+        if b"?" in kinds or b".0" in kinds:
             return " ".join(_ASCII_TOKEN.findall(small))
         return " ".join(small.encode().translate(_ASCII_LETTERS).decode().split())
     return _normalise_any(text)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -238,19 +239,23 @@ def _image_links(table: pa.Table, rules: DedupRules) -> tuple[Rows, Links]:
 def _pictures(table: pa.Table) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64], npt.NDArray[np.uint8]]:
     """(bool[n] which rows have a picture, uint64[m] their hashes, uint8[m, 1024] their thumbnails)."""
     has = pc.and_(pc.is_valid(table["phash"]), pc.is_valid(table["thumb"]))
-    some = table.select(["phash", "thumb"]).filter(has)
-    phash = some["phash"].cast(pa.uint64()).to_numpy()
-    thumbs = _packed(some["thumb"]).reshape(len(phash), PIXELS)
-    return has.to_numpy().astype(bool), np.asarray(phash, dtype=np.uint64), thumbs
+    pictured = has.to_numpy().astype(bool)
+    phash = table["phash"].filter(has).cast(pa.uint64()).to_numpy()
+    thumbs = _packed(table["thumb"], np.flatnonzero(pictured), PIXELS)
+    return pictured, np.asarray(phash, dtype=np.uint64), thumbs
 
 
-def _packed(column: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
-    """uint8[...]: the bytes of a binary column without nulls, one value after the other."""
-    found = [np.empty(0, dtype=np.uint8)]
-    for chunk in column.chunks:
-        ends = np.frombuffer(chunk.buffers()[1], np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
-        found.append(np.frombuffer(chunk.buffers()[2] or b"", np.uint8)[ends[0] : ends[-1]] if len(chunk) else found[0])
-    return np.concatenate(found)
+def _packed(column: pa.ChunkedArray, rows: Rows, width: int) -> npt.NDArray[np.uint8]:
+    """uint8[m, width]: the bytes of some ``rows`` of a binary column, none of them null and all of one width."""
+    out = np.empty((len(rows), width), dtype=np.uint8)
+    order = np.argsort(rows)
+    starts = np.cumsum([0, *map(len, column.chunks)])
+    ends = np.searchsorted(rows[order], starts)
+    for chunk, start, (first, last) in zip(column.chunks, starts.tolist(), pairwise(ends.tolist()), strict=False):
+        here = order[first:last]
+        values = chunk.take(pa.array(rows[here] - start))
+        out[here] = np.frombuffer(values.buffers()[2] or b"", np.uint8)[: len(here) * width].reshape(-1, width)
+    return out
 
 
 class _Texts(Sequence[str]):
@@ -289,12 +294,12 @@ def _documents(table: pa.Table, order: Rows) -> _Documents:
     table = table.select(["study", "patient", "text_hash", "held_out"]).take(pa.array(order))
     studies, texts = _ids(table["study"], unknown_alone=True), _ids(table["text_hash"])
     rows = np.flatnonzero(has_text(table))
-    _, first, place = np.unique(np.stack([studies[rows], texts[rows]]), axis=1, return_index=True, return_inverse=True)
+    both = studies[rows] * len(table) + texts[rows]
+    _, first, place = np.unique(both, return_index=True, return_inverse=True)
     by_rank = np.argsort(first, kind="stable")
     of_row = np.full(table.num_rows, -1, dtype=np.int64)
-    of_row[rows] = np.argsort(by_rank, kind="stable")[place.ravel()]
+    of_row[rows] = np.argsort(by_rank, kind="stable")[place]
     best = rows[first[by_rank]]
-    packed = _packed(long["minhash"].take(pa.array(order[best]))).view("<u4")
     return _Documents(
         of_row=of_row,
         first=best,
@@ -303,7 +308,7 @@ def _documents(table: pa.Table, order: Rows) -> _Documents:
         text_id=texts[best],
         released=_released(table)[best],
         texts=_Texts(long["text"], order[best]),
-        signatures=packed.reshape(len(best), MINHASH_SIZE),
+        signatures=_packed(long["minhash"], order[best], 4 * MINHASH_SIZE).view("<u4"),
     )
 
 
@@ -321,6 +326,7 @@ def same_texts(table: pa.Table, rules: DedupRules) -> pa.Table:
     order = _best_order(table, rules.keep)
     docs = _documents(table, order)
     best = table.select(["key"]).take(pa.array(order))
+    del table  # its signatures are in ``docs``
     document, link = _document_links(docs, rules)
     parent, reason = np.arange(best.num_rows), np.zeros(best.num_rows, dtype=np.int8)
     rows = np.flatnonzero(docs.of_row >= 0)

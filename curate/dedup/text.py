@@ -15,17 +15,18 @@ only texts that normalise alike match; for other languages in plain ASCII leave 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import takewhile
+from operator import eq
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from curate.dedup.exact import Pairs, exact_pairs, normalise, plain_hash, text_hash
-from curate.dedup.leaders import link_to_leaders, mix
+from curate.dedup.leaders import by_bucket, link_to_leaders, mix
 from curate.dedup.rules import JACCARD
 
 MINHASH_SIZE = 64  # uint32 values: the guard, then the MinHash
@@ -34,7 +35,9 @@ _PERMUTATIONS = MINHASH_SIZE - GUARD_SIZE
 _RECALL = 0.999  # what the bands must promise at the threshold
 _NEIGHBOURS = 64  # of a crowded bucket, each row meets so many others
 _LEADERS = 8  # of a hot one
-_READ = 1 << 14  # texts whose words are held, 8 kB each
+_READ = 1 << 12  # texts whose words are held, 8 kB each
+_VOCABULARY = 1 << 17  # words of which something is remembered
+T = TypeVar("T")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -73,9 +76,24 @@ def _multipliers() -> npt.NDArray[np.uint64]:
 _MULTIPLIERS = _multipliers()
 
 
-@lru_cache(maxsize=1 << 17)
-def _word_hash(word: str) -> int:
-    return int.from_bytes(blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+class _ByWord(dict[str, T]):
+    """What is said of a word, made once; begun anew where there are too many."""
+
+    def __init__(self, make: Callable[[str], T]) -> None:
+        self._make = make
+
+    def __missing__(self, word: str) -> T:
+        if len(self) >= _VOCABULARY:
+            self.clear()
+        value = self[word] = self._make(word)
+        return value
+
+
+def _hashed(text: str, size: int) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
+
+
+_WORD_HASHES = _ByWord(lambda word: int.from_bytes(_hashed(word, 8), "little"))
 
 
 # A long critical word with two neighbours swapped means what it meant; none of these is another word.
@@ -88,17 +106,18 @@ _SWAPPED = {
 }
 
 
-@lru_cache(maxsize=1 << 17)
 def _critical(word: str) -> str:
     """The critical word that this one is, "" where it is none."""
     word = _SWAPPED.get(word, word)
     return word if word in GUARD_WORDS or not word.isalpha() or not word.isascii() else ""
 
 
-def guard(text: str) -> bytes:
-    """16 bytes over the critical words of a *normalised* text, in order: listed, with a digit or sign, not ASCII."""
-    words = " ".join(filter(None, map(_critical, text.split())))
-    return blake2b(words.encode("utf-8", "surrogatepass"), digest_size=4 * GUARD_SIZE).digest()
+_CRITICAL = _ByWord(_critical)
+
+
+def _guard(words: Sequence[str]) -> bytes:
+    """16 bytes over the critical words among a text's, in order: listed, with a digit or sign, not ASCII."""
+    return _hashed(" ".join(filter(None, map(_CRITICAL.__getitem__, words))), 4 * GUARD_SIZE)
 
 
 def minhash(text: str) -> bytes:
@@ -116,11 +135,11 @@ def text_signature(text: str) -> tuple[str, bytes]:
 
 
 def _minhash(plain: str) -> bytes:
-    words = set(plain.split()) or {""}
-    hashes = np.fromiter(map(_word_hash, words), dtype=np.uint64, count=len(words))
+    words = plain.split() or [""]
+    hashes = np.fromiter(map(_WORD_HASHES.__getitem__, words), dtype=np.uint64, count=len(words))
     minima = (_MULTIPLIERS * hashes).min(axis=1) >> np.uint64(32)
     packed: bytes = minima.astype("<u4").tobytes()
-    return guard(plain) + packed
+    return _guard(words) + packed
 
 
 class _Words:
@@ -134,24 +153,24 @@ class _Words:
         words = tuple(normalise(self.texts[row]).split())
         return words, frozenset(words)
 
-    def jaccards(self, pairs: Pairs) -> npt.NDArray[np.float64]:
-        out = np.zeros(len(pairs))
-        for k, (i, j) in enumerate(pairs.tolist()):
-            a, b = self.of(i)[1], self.of(j)[1]
-            common = len(a & b)
-            out[k] = common / max(1, len(a) + len(b) - common)
-        return out
+    def jaccard(self, i: int, j: int) -> float:
+        """Of two rows."""
+        a, b = self.of(i)[1], self.of(j)[1]
+        common = len(a & b)
+        return common / max(1, len(a) + len(b) - common)
 
     def near(self, pairs: Pairs, jaccard: float) -> npt.NDArray[np.bool_]:
-        out = self.jaccards(pairs) >= jaccard
-        rows = np.flatnonzero(out)
-        out[rows] = [not _restated(self.of(i)[0], self.of(j)[0]) for i, j in pairs[rows].tolist()]
-        return out
+        """bool[m]: which pairs are so similar, and no content word is another."""
+        near = (
+            self.jaccard(i, j) >= jaccard and not _restated(self.of(i)[0], self.of(j)[0]) for i, j in pairs.tolist()
+        )
+        return np.fromiter(near, np.bool_, len(pairs))
 
 
 def jaccards(texts: Sequence[str], pairs: Pairs) -> npt.NDArray[np.float64]:
     """float64[m] in [0, 1]: the exact Jaccard similarity of the texts' sets of words; an empty text matches none."""
-    return _Words(texts).jaccards(pairs)
+    words = _Words(texts)
+    return np.array([words.jaccard(i, j) for i, j in pairs.tolist()], np.float64)
 
 
 def _slip(one: str, other: str) -> bool:
@@ -186,7 +205,8 @@ def _restated(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 def _shared(one: Sequence[str], other: Sequence[str]) -> int:
     """How many words the two have in common at their beginning."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    common = list(map(eq, one, other))
+    return common.index(False) if False in common else len(common)
 
 
 def near_texts(
@@ -224,7 +244,6 @@ def near_text_pairs(
     single[same[:, 1]] = False
     rows = np.flatnonzero(single)
     words, where = _Words(texts), None if group is None else group[rows]
-    bands = _bands(signatures, rows, jaccard, where)
 
     def confirm(left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         both = rows[np.stack([left, right], axis=1)]
@@ -233,14 +252,13 @@ def near_text_pairs(
         return out
 
     links, free = [same], np.ones(len(rows), dtype=bool)
-    for key in bands:
+    for key in _bands(signatures, rows, jaccard, where):
         led = link_to_leaders(np.flatnonzero(free), key, confirm, _LEADERS)
         free[led[:, 1]] = False
         links.append(rows[led])
-    left = np.flatnonzero(free)
-    found = left[_propose([key[left] for key in bands])]
-    found = found[confirm(found[:, 0], found[:, 1])]
-    found = np.concatenate([*links, rows[found]])
+    rows = rows[free]
+    found = _propose(signatures, rows, jaccard, None if where is None else where[free])
+    found = np.concatenate([*links, found[words.near(found, jaccard)]])
     return found[np.lexsort((found[:, 1], found[:, 0]))]
 
 
@@ -276,44 +294,44 @@ def _bands(
     rows: npt.NDArray[np.int64],
     jaccard: float,
     group: npt.NDArray[np.int64] | None,
-) -> list[npt.NDArray[np.uint64]]:
+) -> Iterator[npt.NDArray[np.uint64]]:
     """uint64[n] a band, of ``rows`` alone: equal where guard, group and the band are, but for a chance of 64 bits."""
     base = np.zeros(len(rows), dtype=np.uint64) if group is None else group.astype(np.uint64)
     for k in range(GUARD_SIZE):
         base = mix(base, signatures[rows, k])
     width = rows_per_band(jaccard)
-    keys = []
     for band in range(GUARD_SIZE, MINHASH_SIZE, width):
         key = base
         for k in range(band, band + width):
             key = mix(key, signatures[rows, k])
-        keys.append(key)
-    return keys
+        yield key
 
 
-def _propose(keys: list[npt.NDArray[np.uint64]]) -> Pairs:
-    """int64[m, 2], i < j: rows that share a key."""
-    n = len(keys[0])
-    codes = [np.empty(0, dtype=np.int64)]
-    for key in keys:
-        codes += [left * n + right for left, right in _bucket_pairs(key)]
-    return np.stack(np.divmod(np.unique(np.concatenate(codes)), max(n, 1)), axis=1)
+def _propose(
+    signatures: npt.NDArray[np.uint32],
+    rows: npt.NDArray[np.int64],
+    jaccard: float,
+    group: npt.NDArray[np.int64] | None,
+) -> Pairs:
+    """int64[m, 2], i < j, sorted: those of ``rows`` that share a band and `_agree`."""
+    n, codes = max(len(signatures), 1), [np.empty(0, dtype=np.int64)]
+    for key in _bands(signatures, rows, jaccard, group):
+        for left, right in _bucket_pairs(key):
+            pairs = np.stack([rows[left], rows[right]], axis=1)
+            codes.append(pairs[_agree(signatures, pairs, jaccard)] @ np.array([n, 1]))
+    return np.stack(np.divmod(np.unique(np.concatenate(codes)), n), axis=1)
 
 
-def _bucket_pairs(key: npt.NDArray[np.uint64]) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+def _bucket_pairs(key: npt.NDArray[np.uint64]) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Pairs (lower row, higher row) of equal key: each with its 64 next, and every one with its bucket's first."""
-    order = np.argsort(key, kind="stable")
-    ordered = key[order]
-    fresh = np.ones(len(order), dtype=bool)
-    fresh[1:] = ordered[1:] != ordered[:-1]
-    start = np.flatnonzero(fresh)[np.cumsum(fresh) - 1] if len(order) else np.empty(0, dtype=np.int64)
+    order, bucket = by_bucket(key)
+    start = np.searchsorted(bucket, bucket)
     far = np.flatnonzero(np.arange(len(order)) - start > _NEIGHBOURS)
-    out = [(order[start[far]], order[far])]
+    yield order[start[far]], order[far]
     here = np.arange(len(order))
     for step in range(1, _NEIGHBOURS + 1):
         here = here[here + step < len(order)]
-        here = here[start[here] == start[here + step]]
+        here = here[bucket[here] == bucket[here + step]]
         if len(here) == 0:
             break
-        out.append((order[here], order[here + step]))
-    return out
+        yield order[here], order[here + step]

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.dedup.exact import bucket_of, exact_pairs, normalise, pixel_hash, text_hash
+from curate.dedup.leaders import by_bucket
 
 
 def test_pixel_hash_reads_shape_depth_and_pixels_only():
@@ -81,3 +82,24 @@ def test_the_buckets_together_give_the_links_of_the_whole(rows: list[tuple[int, 
     buckets = bucket_of([text_hash(str(i)) for i in ids], count)
     parts = [b[exact_pairs(ids[b])] for b in (np.flatnonzero(buckets == k) for k in range(count))]
     assert sorted(np.concatenate(parts).tolist()) == sorted(exact_pairs(ids).tolist())
+
+
+@given(st.lists(st.integers(0, 9), max_size=60))
+def test_rows_of_a_bucket_stand_together_and_rise(values: list[int]):
+    key = np.array([value * 0x9E3779B97F4A7C15 % 2**64 for value in values], np.uint64)
+    order, bucket = by_bucket(key)
+    found = [order[bucket == i].tolist() for i in range(len(set(values)))]
+    assert sorted(found) == sorted([i for i, v in enumerate(values) if v == value] for value in set(values))
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("__XXXX", "xxxx"),
+        ("XXXXX [LEFT] A***", "left a"),
+        ("[A__B] XXX AXXXX", "xxx axxxx"),
+        ("[XXXX]_ ____", ""),
+    ],
+)
+def test_placeholders_beside_one_another(text: str, left: str):
+    assert normalise(text) == left
