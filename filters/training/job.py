@@ -44,9 +44,10 @@ from filters.training.curation import Curator
 from filters.training.curve import WALL, Curve, Progress
 from filters.training.distributed import DistributedContext, determinism, find_context, leave
 from filters.training.loader import Steps, check_texts, shard_steps
-from filters.training.loop import Course, Trainer
+from filters.training.loop import Trainer
 from filters.training.objectives import SIGMOID, make_objective
 from filters.training.objectives.protocol import Objective
+from filters.training.optimizers import Course
 from filters.training.plan import Plan, make_plan
 from filters.training.shards import Shards, open_shards
 

@@ -15,9 +15,10 @@ import torch.multiprocessing as mp
 from curate.errors import RunError
 from filters.rules import FilterTrainingRules
 from filters.training.distributed import DistributedContext, _buckets
-from filters.training.loop import Course, Step, Trainer, epoch_steps, train_epochs
+from filters.training.loop import Step, Trainer, epoch_steps, train_epochs
 from filters.training.objectives.contrastive import Contrastive
 from filters.training.objectives.protocol import DeviceBatch, Features, Objective
+from filters.training.optimizers import Course
 from tests.filters.training.objective_steps import make, see
 
 PARTS = range(6), range(6, 12)
