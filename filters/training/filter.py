@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,13 @@ import numpy as np
 
 from curate.errors import RecipeError
 from filters.method import Progress as Progress
-from filters.method import checkpoint_hash, pair_digest, versions
+from filters.method import pair_digest, public_rules, read_card, versions
 from filters.metrics import KS, against_others, auroc_with_interval, ranks
 from filters.rules import FilterTrainingRules as FilterTrainingRules
 from filters.rules import check_filter_training
 from filters.towers.layers import set_patch_dropout
 from filters.towers.lit import LitModel
-from filters.towers.model import Filter, arch_of, create_filter, save_filter
+from filters.towers.model import TOWERS, Filter, arch_of, bring_towers, create_filter, open_towers, save_filter
 from filters.training.curve import Row, write_epochs
 from filters.training.distributed import DistributedContext, determinism
 from filters.training.loop import Trainer, train_epochs
@@ -87,6 +86,18 @@ def train_filter(
     return metrics
 
 
+def own_towers(rules: Any, images: Sequence[bytes], texts: Sequence[str], groups: Sequence[str], out: Path) -> Filter:
+    """The towers that a filter in ``out`` looks through, and its folder holds: those of ``rules.encoder``, or new ones
+    trained on these pairs by the rules' seed, threads and device."""
+    if rules.encoder is not None:
+        read_card(Path(rules.encoder))
+        bring_towers(Path(rules.encoder), out)
+    else:
+        how = FilterTrainingRules(seed=rules.seed, threads=rules.threads, device=rules.device)
+        train_filter(images, texts, groups, out / TOWERS, how)
+    return open_towers(out, rules.device)
+
+
 def _sorted(
     images: Sequence[bytes], texts: Sequence[str], groups: Sequence[str]
 ) -> tuple[tuple[list[bytes], list[str], list[str]], str]:
@@ -141,12 +152,8 @@ def evaluate(trained: Filter, pairs: Pairs, seed: int) -> dict[str, float]:
 
 def _card(trained: Filter, rules: FilterTrainingRules, digest: str, metrics: dict[str, float]) -> dict[str, Any]:
     """The content of card.json. No path and no time: the same filter has the same card wherever it was trained."""
-    origin = checkpoint_hash(rules.model.checkpoint)
-    arch = arch_of(rules.model, trained)
-    recorded = asdict(rules) | {
-        "model": {"arch": arch, "checkpoint": origin, "tokenizer": rules.model.tokenizer},
-        "reference": checkpoint_hash(rules.reference),
-    }
+    arch, recorded = arch_of(rules.model, trained), public_rules(rules)
+    recorded["model"]["arch"] = arch
     return {
         "format": 1,
         "arch": arch,
