@@ -47,3 +47,17 @@ def once(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         raise DropRecord(found)
     value: T = found[0]
     return value
+
+
+def once_for(who: str, is_own: Callable[[T], bool], fn: Callable[..., T], *args: Any) -> T:
+    """``fn(*args, who)`` as by `once`, and what is not ``is_own`` is the same for whoever else asks with ``args``; who
+    is nobody ("") asks apart."""
+    cached = _cache.get()
+    key = (once_for, fn, *args, bool(who))
+    if cached is not None and key in cached:
+        shared: T = cached[key]
+        return shared
+    value = once(fn, *args, who)
+    if cached is not None and not is_own(value):
+        cached[key] = value
+    return value

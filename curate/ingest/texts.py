@@ -8,7 +8,7 @@ from typing import Any
 
 from curate.dedup.text import text_signature
 from curate.deid.attest import DECLARED_CLEAN
-from curate.deid.known.values import without_absent_uids
+from curate.deid.known.values import without_absent
 from curate.deid.replace.finish import Finished, finish
 from curate.deid.replace.masked import masked_words, require_words_left
 from curate.deid.rules import WORDS, WORDS_MASKED
@@ -18,8 +18,9 @@ from curate.deid.words.language import require_known_sections
 from curate.errors import DropRecord
 from curate.ingest.rules import ReportRules
 from curate.ingest.sealed import read_shared_words, read_taken_names
-from curate.memory import once
+from curate.memory import once, once_for
 from curate.record import Reason
+from curate.sources.identity import canonical_id
 from curate.sources.reports.text.letterhead import caption_sections
 from curate.sources.reports.text.section import parse_sections, wanted_text
 
@@ -42,7 +43,8 @@ class ReportStage:
             return {**row, **self._as_it_is(row)}
         meta = tuple((name, value) for name, value in row["meta"] or [] if value)
         phi = self._wanted(tuple(row["phi"] or ()), row["text"], *(value for _, value in meta))
-        cleaned, done = once(self._cleaned, row["text"], phi, row["patient_id"] or "", meta)
+        patient = row["patient_id"] if canonical_id(row["patient_id"] or "") else ""
+        cleaned, done = once_for(patient, self._is_own, self._cleaned, row["text"], phi, meta)
         actions = [*(row["actions"] or []), *sorted((+done).items())]
         return {**row, **cleaned, "actions": actions, **_declared(row, dict(cleaned["meta"]))}
 
@@ -60,7 +62,7 @@ class ReportStage:
         return {"text": text, **parts, "actions": actions, **_signed(text), **_declared(row, meta)}
 
     def _cleaned(
-        self, report: str, phi: tuple[str, ...], patient: str, columns: tuple[tuple[str, str], ...]
+        self, report: str, phi: tuple[str, ...], columns: tuple[tuple[str, str], ...], patient: str
     ) -> tuple[dict[str, Any], Counter[str]]:
         """What a record has of its report and of the columns beside it, and the counts of what was done."""
         sections, cut = self._sections(report)
@@ -92,6 +94,12 @@ class ReportStage:
         }
         return cleaned | _signed(text), done
 
+    def _is_own(self, cleaned: tuple[dict[str, Any], Counter[str]]) -> bool:
+        """Whether another patient's same words would become others: by their days, or their surrogates."""
+        found = cleaned[0]
+        parts = [found["text"], *(part for _, part in found["sections"] + found["meta"])]
+        return self.rules.text.replace == "surrogates" or any("[DATE:" in part for part in parts)
+
     def _sections(self, report: str) -> tuple[dict[str, str], Counter[str]]:
         if "letterheads" in self.rules.wanted.cut:
             return once(caption_sections, report, self.rules.wanted.sections)
@@ -115,7 +123,7 @@ class ReportStage:
     def _wanted(self, phi: tuple[str, ...], *texts: str) -> tuple[str, ...]:
         """What is sought in the texts; the same for all pictures of a series, which differ in their UIDs. Surrogates
         are chosen in view of every value."""
-        return without_absent_uids(texts, phi) if self.rules.text.replace == "placeholders" else phi
+        return without_absent(texts, phi) if self.rules.text.replace == "placeholders" else phi
 
 
 _KINDS = {"CR": "radiograph", "DX": "radiograph", "MG": "mammogram", "MR": "MRI", "US": "ultrasound", "CT": "CT"}

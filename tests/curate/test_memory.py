@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.deid.known.values import without_absent_uids
+from curate.deid.known.values import without_absent
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PixelPolicy, TextRules
 from curate.deid.text.scrub import scrub
@@ -23,7 +23,7 @@ from curate.ingest.chain import IngestTask, ingest_stages
 from curate.ingest.rules import PictureRules, ReportRules
 from curate.ingest.sealed import WORDS as SHARED
 from curate.ingest.sealed import sealed_part
-from curate.memory import once, remembering
+from curate.memory import once, once_for, remembering
 from curate.record import INDEX, Reason
 from curate.sources.dicom.read import identity_of
 from tests.curate.dicomfiles import gradient, write
@@ -126,16 +126,46 @@ def test_uids_that_a_text_has_no_room_for_are_not_missed(uids, words, named, mor
     phi = ("Quill^Ann", "5521", *uids, "0.12.34.56")
     pseudo = Pseudonymizer(b"s" * 32)
     rules = TextRules(vocabulary=False)
-    assert scrub(text, without_absent_uids([text], phi), "p", pseudo, rules) == scrub(text, phi, "p", pseudo, rules)
+    assert scrub(text, without_absent([text], phi), "p", pseudo, rules) == scrub(text, phi, "p", pseudo, rules)
     found = verify_text.findings([text], phi, [text])
     assert found == verify_text.sorted_unique(verify_text.text_findings(verify_text._readings(text), phi, [text]))
 
 
+IDS = st.sampled_from(["P000123", "00123", "ab12", "20190312", "AB-4431", "4431778", "AB0000123", "7"])
+BROKEN = st.sampled_from(
+    ["{}", "{}x", "x {}", "{}'s", "P000 123", "P-000-123", "p000\n123", "P000's 123", "00-00.123", "12/03/2019"]
+)
+
+
+@given(st.lists(IDS, min_size=1, max_size=4), st.lists(BROKEN, max_size=3), st.lists(WORDS, max_size=8), st.data())
+def test_ids_that_no_text_holds_change_nothing(ids, broken, words, data) -> None:
+    text = " ".join(data.draw(st.permutations([*words, *(form.format(ids[0]) for form in broken)])))
+    pseudo, rules = Pseudonymizer(b"s" * 32), TextRules(vocabulary=False)
+    assert scrub(text, without_absent([text], tuple(ids)), "p", pseudo, rules) == scrub(text, ids, "p", pseudo, rules)
+    whole = [*ids, "Quill"]
+    found = verify_text.findings([text], ids, [], whole)
+    assert found == verify_text.sorted_unique(verify_text.text_findings(verify_text._readings(text), ids, [], whole))
+
+
+def test_what_is_the_same_for_all_is_worked_out_once_and_what_is_someones_own_for_each() -> None:
+    asked = []
+
+    def fn(text: str, who: str) -> str:
+        asked.append(who)
+        return f"{text} {who}" if "own" in text else text
+
+    with remembering():
+        assert [once_for(who, lambda made: "own" in made, fn, "all") for who in ("a", "b", "", "")] == ["all"] * 4
+        assert asked == ["a", ""]
+        assert [once_for(who, lambda made: "own" in made, fn, "own") for who in "aba"] == ["own a", "own b", "own a"]
+    assert asked == ["a", "", "a", "b"] and once_for("b", bool, fn, "all") == "all" and len(asked) == 5
+
+
 def test_uids_that_no_text_of_a_series_has_are_not_asked_for() -> None:
     phi = ("Quill^Ann", f"{UID}.1", f"{UID}.2")
-    assert without_absent_uids(["Clear lungs, 12/03/2019."], phi) == ("Quill^Ann",)
-    assert without_absent_uids([f"See {UID}.2"], phi) == phi
-    assert without_absent_uids(["Clear lungs, é"], phi) == phi
+    assert without_absent(["Clear lungs, 12/03/2019."], phi) == ("Quill^Ann",)
+    assert without_absent([f"See {UID}.2"], phi) == phi
+    assert without_absent(["Clear lungs, é"], phi) == phi
     assert verify_text.findings([f"See {UID}.2"], phi) and not verify_text.findings(["See image 2"], phi)
 
 

@@ -50,17 +50,29 @@ def phi_spans(text: str, phi: Sequence[str], index: TextIndex | None = None) -> 
 
 
 _UID = re.compile(r"[0-2](?:\.\d+){3,}")
+_DAY = re.compile(r"(?:1[89]|20)\d{6}")  # as `header_days` reads it: to be found in other forms
 
 
-def without_absent_uids(texts: Sequence[str], phi: tuple[str, ...]) -> tuple[str, ...]:
-    """``phi`` without the UIDs (PS3.5 9.1) of more digits than each of ``texts`` has: `phi_spans` finds them in none.
+def without_absent(texts: Sequence[str], phi: tuple[str, ...]) -> tuple[str, ...]:
+    """``phi`` without what `phi_spans` finds in none of ``texts``: UIDs (PS3.5 9.1) of more digits than each has, and
+    ids of letters and digits that stand in none, however they are broken.
 
-    What is left is the same for all pictures of a series.
+    What is left is the same for all pictures of a series, and often for all patients with the same words.
     """
     if not all(text.isascii() for text in texts):  # folding makes digits of other signs
         return phi
-    most = max((len(_NO_DIGIT.sub("", text)) for text in texts), default=0)
-    return tuple(v for v in phi if not _UID.fullmatch(v) or len(_NO_DIGIT.sub("", v).lstrip("0")) <= most)
+    squashed = [re.sub(r"[\W_]+", "", text).lower() for text in texts]
+    most = max((len(_NO_DIGIT.sub("", text)) for text in squashed), default=0)
+
+    def may_stand(value: str) -> bool:
+        if _UID.fullmatch(value):
+            return len(_NO_DIGIT.sub("", value).lstrip("0")) <= most
+        if not (value.isascii() and value.isalnum()) or value.isalpha() or _DAY.fullmatch(value):
+            return True
+        sought = (way for read in _read(value) if isinstance(read, _Value) for way in (read.core, *read.numbers) if way)
+        return any(way in text for way in sought for text in squashed)
+
+    return tuple(value for value in phi if may_stand(value))
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from curate.deid.verify.finding import Finding
-from curate.deid.verify.normalise import plain
+from curate.deid.verify.normalise import has_any, plain
 
 # The months in English, Spanish, Portuguese, Italian, French, German and Dutch, as they are written in full and short.
 _MONTHS = (
@@ -26,11 +26,13 @@ _MONTHS = (
 )
 _MONTH_OF = {form: n for n, names in enumerate(_MONTHS, 1) for form in f"{names} {plain(names)}".split()}
 _WORDS_TOO = frozenset(["may", "march", "mar", "set", "out", "ago", "mag", "gen", "sept"])  # "lesions may 3 ..."
-_MONTH = rf"(?P<mon>(?:{'|'.join(sorted({name[:3] for name in _MONTH_OF}))})[^\W\d_]{{0,9}})"
+_MONTH_STARTS = sorted({name[:3] for name in _MONTH_OF})
+_MONTH = rf"(?P<mon>(?:{'|'.join(_MONTH_STARTS)})[^\W\d_]{{0,9}})"
 _LINK = r"[\s,./-]{0,3}(?:(?:of|de|del|di|the)\s)?\s?"
 _YEAR = r"(?P<y>(?:18|19|20)\d\d|['’]?\d\d)(?!\d)"
 _PLACEHOLDER = re.compile(r"\[DATE:(\d{4}-\d\d-\d\d)\]")
 _WHOLE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
+_DIGITS = re.compile(r"\d+")
 _NUMBERS = re.compile(r"(?<![\d.])(\d{1,4})\s?([-/.])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?!\d|[.,]\d)")
 _SOLID = re.compile(r"(?<!\d)((?:18|19|20)\d\d)([01]\d)([0-3]\d)(?!\d)|(?<!\d)((?:18|19|20)\d\d)([01]\d)([0-3]\d)\d{6}")
 _DAY_FIRST = re.compile(
@@ -54,12 +56,12 @@ _CLOCKS = (
     re.compile(r"(?<![\w.:/])(?P<h>[01]\d|2[0-3]):?(?P<m>[0-5]\d)\s?(?:hours|hrs?|h)\b", re.I),
     re.compile(r"(?<![\w.,:/])(?P<h>[01]?\d|2[0-3])\s?h\s?(?P<m>[0-5]\d)(?!\d)", re.I),
     re.compile(r"(?<![\w.,:/])(?P<h>[01]?\d|2[0-3])[.](?P<m>[0-5]\d)\s?(?:uhr|uur|h|hs|horas|ore)\b", re.I),
-    re.compile(
-        r"\b(?:um|gegen|om|alle|alle ore|ore|a las|las|as|às|à)\s(?P<h>[01]?\d|2[0-3])[.](?P<m>[0-5]\d)"
-        r"(?!\d|[.,]\d|\s?(?:mm|cm|ml|mg|%))",
-        re.I,
-    ),
     re.compile(r"(?<=[^\W\d_\]] \()(?P<h>[01]\d|2[0-3])\.(?P<m>[0-5]\d)(?=\)(?:[:.,;]|$))"),  # behind a name
+)
+_HOUR_BEHIND_A_WORD = re.compile(
+    r"\b(?:um|gegen|om|alle|alle ore|ore|a las|las|as|às|à)\s(?P<h>[01]?\d|2[0-3])[.](?P<m>[0-5]\d)"
+    r"(?!\d|[.,]\d|\s?(?:mm|cm|ml|mg|%))",
+    re.I,
 )
 # A day without a year counts only after a word that dates something, or before a clock time: not "3/10 pain".
 _DAY_ONLY = r"(\d{1,2}/\d{1,2})(?![\d/]|\s?(?:mm|cm|%|pain|strength|images?|slices?|of\b))"
@@ -126,32 +128,43 @@ def is_unshifted(shifted: frozenset[date], source: frozenset[date]) -> bool:
 
 def date_spans(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     """(start, end, keys to compare) of every day, month of a year, day of a year and clock time; a key a reading."""
-    for hit in _NUMBERS.finditer(text):
+    starts = [number.start() for number in _DIGITS.finditer(text)]
+    if not starts:
+        return
+    for hit in _from_numbers(_NUMBERS, text, starts):
         if readings := tuple(day.isoformat() for day in _readings(hit[1], hit[3], hit[4])):
             yield *hit.span(), readings
-    for hit in _SOLID.finditer(text):
+    for hit in _from_numbers(_SOLID, text, starts):
         y, m, d = (int(part) for part in hit.groups() if part)
         yield *hit.span(), tuple(day.isoformat() for day in [_day(y, m, d)] if day)
-    for pattern in (_DAY_FIRST, _MONTH_FIRST):
-        for hit in pattern.finditer(text):
+    if has_any(text, _MONTH_STARTS):
+        for hit in (*_from_numbers(_DAY_FIRST, text, starts), *_MONTH_FIRST.finditer(text)):
             if keys := tuple(_named(hit)):
                 yield *hit.span(), keys
-    for hit in _MONTH_YEAR.finditer(text):
-        if month := _MONTH_OF.get(hit["mon"].lower()):
-            yield *hit.span(), (f"{hit['y']}-{month:02}",)
-    for hit in _MONTH_YEAR_IN_DIGITS.finditer(text):
+        for hit in _MONTH_YEAR.finditer(text):
+            if month := _MONTH_OF.get(hit["mon"].lower()):
+                yield *hit.span(), (f"{hit['y']}-{month:02}",)
+    for hit in _from_numbers(_MONTH_YEAR_IN_DIGITS, text, starts):
         yield *hit.span(), (f"{hit['y']}-{int(hit['m']):02}",)
-    for hit in _KANJI.finditer(text):
+    for hit in () if text.isascii() else _KANJI.finditer(text):
         yield *hit.span(), (f"{hit[1] or ''}年{int(hit[2])}月{int(hit[3])}日",)
-    for pattern in _CLOCKS:
-        for hit in pattern.finditer(text):
-            parts = hit.groupdict()
-            minute = f":{parts['m']}" if "m" in parts else parts["half"].lower()
-            yield hit.start("h"), hit.end(), (f"t{int(hit['h'])}{minute}",)
-    for pattern in (_CUED, _TIMED):
-        for hit in pattern.finditer(text):
+    for hit in (*_HOUR_BEHIND_A_WORD.finditer(text), *(h for p in _CLOCKS for h in _from_numbers(p, text, starts))):
+        parts = hit.groupdict()
+        minute = f":{parts['m']}" if "m" in parts else parts["half"].lower()
+        yield hit.start("h"), hit.end(), (f"t{int(hit['h'])}{minute}",)
+    if "/" in text:
+        for hit in (*_CUED.finditer(text), *_from_numbers(_TIMED, text, starts)):
             if _is_day_of_a_year(hit[1]):
                 yield *hit.span(1), (f"--{hit[1]}",)
+
+
+def _from_numbers(pattern: re.Pattern[str], text: str, starts: Sequence[int]) -> Iterator[re.Match[str]]:
+    """The matches of a pattern that begins with a number, of which the text has some at ``starts``."""
+    end = 0
+    for start in starts:
+        if start >= end and (hit := pattern.match(text, start)) is not None:
+            end = hit.end()
+            yield hit
 
 
 def date_keys(text: str) -> set[str]:
@@ -209,6 +222,8 @@ _OVER_89 = re.compile(
     r"|jarige?\b|aa\b)|(?:^|[\],] )(?:9\d|1[0-4]\d)\s?(?:j|jr|a)\b[.,]|\banni (?:9\d|1[0-4]\d)\b",
     re.IGNORECASE,
 )
+_OLD, _OLD_IN_DIGITS = ("enarian", "ninet", "hundred"), re.compile(r"9\d|1[0-4]\d")  # what the pattern needs at least
+_BIRTHS = ("dob", "d.ob", "do.b", "d.o.b", "born", "birth", "b.", "naci", "gebor", "geburt", "naissance")
 _BIRTH_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic)[a-z]*"
 _BIRTH_DATE = (
     rf"(?:\[DATE:|(?:18|19|20)\d\d(?!\d)|(?:18|19|20)\d{{6}}(?!\d)|\d{{1,2}}\s?[-/.]\s?\d{{1,2}}\s?[-/.]\s?\d{{2}}"
@@ -230,9 +245,9 @@ def ages_and_births(texts: Sequence[str], *, together: bool = True) -> Iterator[
 
     Shifted dates count too: intervals survive the shift.
     """
-    if any(_OVER_89.search(text) for text in texts):
+    if any((has_any(text, _OLD) or _OLD_IN_DIGITS.search(text)) and _OVER_89.search(text) for text in texts):
         yield Finding.AGE
-    if any(_BORN.search(text) for text in texts):
+    if any(has_any(text, _BIRTHS) and _BORN.search(text) for text in texts):
         yield Finding.BIRTH
     for days in [[d for text in texts for d in _days(text)]] if together else map(list, map(_days, texts)):
         if days and (max(days) - min(days)).days >= _OVER_89_DAYS:

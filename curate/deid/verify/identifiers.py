@@ -30,6 +30,8 @@ _HOST = re.compile(
     r"(?![\w-]|\.\w)",
     re.IGNORECASE,
 )
+_HOST_PART = re.compile(r"://|www\.|\.[a-z]", re.IGNORECASE)
+_NUMBER = re.compile(r"\d+")
 _PHONE = re.compile(
     r"(?<![\w.+-])(?:\+\d{1,3}[ ./-]?)?(?:\(\d{1,5}\)[ ./-]?|\d{2,5}[ ./-])(?:\d{2,4}[ ./-]){0,2}"
     r"\d{3,4}[ .-]?\d{0,4}(?![\w-]|\.\d)"
@@ -96,23 +98,27 @@ def _one_line(text: str) -> str:
 
 
 def _shapes(flat: str) -> Iterator[tuple[Finding, str, int, int]]:
-    """(code, canonical form, start, end) of every shape."""
-    for pattern in (_MAIL, _HOST):
+    """(code, canonical form, start, end) of every shape; none is sought that needs more digits than the text has."""
+    numbers = _NUMBER.findall(flat)
+    digits, longest = sum(map(len, numbers)), max(map(len, numbers), default=0)
+    for pattern in (*[_MAIL] * ("@" in flat), *[_HOST] * (_HOST_PART.search(flat) is not None)):
         for hit in pattern.finditer(flat):
             yield Finding.CONTACT, re.sub(r"\s", "", hit[0]).lower().strip(".,;:)/'"), *hit.span()
     for pattern, group, min_digits in ((_PHONE, 0, 7), (_CALL, 1, 4)):
-        for hit in pattern.finditer(flat):
-            digits = re.sub(r"\D", "", hit[group])
-            if min_digits <= len(digits) <= 16 and not _A_DATE.fullmatch(hit[group]):
-                yield Finding.CONTACT, digits, *hit.span(group)
-    for pattern in (_LONG, _HYPHENED, _DOTTED):
+        for hit in pattern.finditer(flat) if digits >= min_digits else ():
+            run = re.sub(r"\D", "", hit[group])
+            if min_digits <= len(run) <= 16 and not _A_DATE.fullmatch(hit[group]):
+                yield Finding.CONTACT, run, *hit.span(group)
+    for pattern in (*[_LONG] * (longest >= 6), *[_HYPHENED] * (digits >= 6), *[_DOTTED] * (digits >= 4)):
         for hit in pattern.finditer(flat):
             yield Finding.ID, re.sub(r"\D", "", hit[0]), *hit.span()
-    for hit in _MIXED.finditer(flat):
+    for hit in _MIXED.finditer(flat) if digits >= 4 else ():
         if _identifies(hit[0]):
             yield Finding.ID, re.sub(r"[\W_]", "", hit[0]).lower(), *hit.span()
-    for hit in _CUED_ID.finditer(flat):
+    for hit in _CUED_ID.finditer(flat) if longest >= 3 else ():
         yield Finding.ID, re.sub(r"[\W_]", "", hit[1]).lower(), *hit.span(1)
+    if not numbers:
+        return
     for hit in _ROOM.finditer(flat):
         yield Finding.PLACE, normalise(hit[0]), *hit.span(1)
     patterns: tuple[re.Pattern[str], ...] = (_STREET, _BOX, _ZIP)

@@ -20,6 +20,7 @@ _PARTICLE = "van von vom de der den del della dei di da do dos das du des la le 
 _PARTICLES = rf"(?:(?i:{_PARTICLE.replace(' ', '|')})[ ]){{0,3}}"
 _RUN = re.compile(rf"(?:[A-Z]\.|{_NAME})(?:,?[ \t]{{1,2}}{_PARTICLES}(?:[A-Z]\.|{_NAME})){{0,15}}")
 _BEFORE = re.compile(rf"([^\W\d_]+)(?:\s?([.:=,])[ \t]{{0,4}}\n?[ \t]{{0,4}}|[ \t]{{1,3}}){_PARTICLES}$")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _AHEAD = 40  # characters that are looked at before a name
 
 
@@ -61,6 +62,7 @@ _KIN = _set(
     dochter zoon filha filho mae pai
     """
 )
+_CUES = _TITLES | _set("d m") | _AGENTS | _OFFICES
 _IN_A_RUN = _set("by per named dear attn paged called notified informed contacted asked told signed")
 _DEGREES = _set("MD RN NP DO MBBS FRCR FACR DDS RDMS")
 _DEGREE = re.compile(
@@ -230,6 +232,8 @@ def _is_someone(text: str, hit: re.Match[str], cue: int, code: str, *, plain: bo
 
 def _cue_before(text: str, start: int, code: str) -> int:
     ahead = text[max(0, start - _AHEAD) : start]
+    if _CUES.isdisjoint(_LETTERS.findall(ahead.lower())):
+        return _NONE
     hit = _BEFORE.search(ahead)
     if hit is not None:
         low, mark = hit[1].lower(), hit[2] or ""

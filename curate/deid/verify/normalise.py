@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 BARRIER = "\x1e"  # between texts that are searched together: no phrase crosses it
 _TWO = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe"}
@@ -45,6 +45,13 @@ def _normalised(text: str) -> Iterator[str]:
             yield ch
         elif kind not in ("Mn", "Cf", "Cc") or ch in "\n\t\r":
             yield "'" if ch in _APOSTROPHES else " "
+
+
+def has_any(text: str, words: Iterable[str]) -> bool:
+    """False if a pattern without case that needs one of ``words``, in lower case, matches nowhere in ``text``: what a
+    text may hold is asked before it is searched. True for letters beyond ASCII, whose capitals are many."""
+    lower = text.lower()
+    return not text.isascii() or any(word in lower for word in words)
 
 
 def expand_umlauts(text: str) -> str:

@@ -19,7 +19,7 @@ from curate.deid.verify.identifiers import text_identifiers
 from curate.deid.verify.images import JPEG, PNG, jpeg_is_bare, png_is_bare
 from curate.deid.verify.known_values import KnownValues, unprovable
 from curate.deid.verify.names import names_in_part
-from curate.deid.verify.normalise import BARRIER
+from curate.deid.verify.normalise import BARRIER, normalise
 from curate.memory import once
 
 _NUMBER_IN_PART = re.compile(
@@ -47,26 +47,43 @@ def findings(
     """
     texts = [text for output in outputs for text in _readings(output)]
     codes = [Finding.CONTAINER for output in outputs if isinstance(output, bytes) and not _is_bare(output)]
-    codes += once(_in_all, tuple(texts), _possible_values(texts, phi), tuple(sources), _possible_values(texts, whole))
+    possible, possible_whole = _possible_values(texts, phi), _possible_values(texts, whole)
+    codes += once(_in_all, tuple(texts), possible, tuple(sources), possible_whole, bool(phi or whole))
     return sorted_unique(codes)
 
 
 def _in_all(
-    texts: tuple[str, ...], phi: tuple[str, ...], sources: tuple[str, ...], whole: tuple[str, ...]
+    texts: tuple[str, ...], phi: tuple[str, ...], sources: tuple[str, ...], whole: tuple[str, ...], known: bool
 ) -> tuple[Finding, ...]:
-    return tuple(text_findings(texts, phi, sources, whole))
+    """``known``: some value was, if none that is possible; ages and births are sought all the same."""
+    found = tuple(text_findings(texts, phi, sources, whole))
+    return found if phi or whole or sources or not known else (*found, *ages_and_births(texts))
 
 
 _DOTTED = re.compile(r"\d+(?:\.\d+){3,}")
+_CODE = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]+")
 
 
 def _possible_values(texts: Sequence[str], values: Sequence[str]) -> tuple[str, ...]:
-    """The values that can occur in ``texts``: without UIDs that have more digits than any text. The remaining values
-    are the same for all pictures of a series, which helps caching."""
+    """The values that can occur in ``texts``: without UIDs that have more digits than any text, and without ids of
+    letters and digits, but days, that none contains even without its spaces and punctuation. The remaining values are
+    the same for all pictures of a series, and often for other patients with the same report, which helps caching."""
     if not all(map(str.isascii, texts)):
         return tuple(values)
-    digits = max((len(re.sub(r"[^0-9]", "", text)) for text in texts), default=0)
-    return tuple(v for v in values if _DOTTED.fullmatch(v) is None or len(v) - v.count(".") <= digits)
+    numbers = [re.sub(r"[^0-9]", "", text) for text in texts]
+    digits = max(map(len, numbers), default=0)
+    solid = [re.sub(r"[^a-z0-9]", "", each.lower()) for text in texts for each in (text, normalise(text))]
+
+    def may_occur(value: str) -> bool:
+        if _DOTTED.fullmatch(value):
+            return len(value) - value.count(".") <= digits
+        if not _CODE.fullmatch(value) or dates.day_of(value) is not None:
+            return True
+        run = re.sub(r"[^0-9]", "", value)
+        in_digits = len(run) > 4 and any(run.lstrip("0") in each for each in numbers)
+        return in_digits or any(value.lower() in text for text in solid)
+
+    return tuple(filter(may_occur, values))
 
 
 def text_findings(
