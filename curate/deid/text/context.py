@@ -138,7 +138,8 @@ def _acts(words: list[Word], i: int) -> bool:
     if i + 2 < len(words) and words[i + 2].first:
         behind = ""
     if verb in roles.DOES:
-        return True
+        sent = verb.endswith("ed") and behind in ("to", "by") and last not in roles.DO
+        return not sent or bool(words[i].kind & Kind.NAME)  # "Results emailed to"
     if verb in roles.DOES_TO:
         return behind in roles.OBJECTS
     if verb in roles.CALLED:

@@ -33,6 +33,7 @@ from curate.deid.words.vocabulary import Kind, is_listed
 _COUNTS = COUNTED | MEASURED  # before a number these are no one
 _LONG = 7  # letters
 _TWO_LETTERS = re.compile(r"(?:[A-Z]\.){2,4}(?![A-Za-z])")
+_INITIALS = "BCDEFGHJKMNOPQSTUVWXYZ"  # neither words nor sides
 _BESIDE = re.compile(r"[ \xa0]{1,2}|[ ]?[,&^_/-][ ]?|'|\.[ ]?")
 
 
@@ -248,12 +249,16 @@ def _is_drawn(words: list[Word], i: int, text: str) -> bool:
 
 def _join(state: State) -> None:
     """What a name draws along: the other half of one with a hyphen ("Tzu-Ching"; not "Baker-type"), a particle between
-    two ("Marrow van Haddadian"), what a place's name ends in ("Brackenridge General"), "of Per Ostrowska"."""
+    two ("Marrow van Haddadian"), what a place's name ends in ("Brackenridge General"), "of Per Ostrowska", an initial
+    before it ("J Bloggs")."""
     words, text = state.words, state.text
     for i, word in enumerate(words):
         if not word.masked and word.text != BARRIER and _is_drawn(words, i, text):
             word.masked = word.person = True
     pairs = list(pairwise(state.words))
+    for one, other in pairs:
+        if other.masked and other.person and not one.masked and _is_initial_of(one, text[one.end : other.start]):
+            one.masked = one.person = True
     for one, other in [*pairs, *reversed(pairs)]:
         if one.masked != other.masked and state.text[one.end : other.start] == "-":
             named, half = (one, other) if one.masked else (other, one)
@@ -262,6 +267,12 @@ def _join(state: State) -> None:
             plain = whole or (not short and (half.settled or bool(half.kind & Kind.CLINICAL)))
             if named.person and named.text != BARRIER and half.text != BARRIER and not plain:
                 half.masked = half.person = True
+
+
+def _is_initial_of(word: Word, gap: str) -> bool:
+    """One letter before a name: a capital, or a small one with a full stop; "A Smith" may be an article."""
+    dotted = gap in (". ", ".")
+    return len(word.text) == 1 and word.text.isalpha() and (dotted or (gap == " " and word.text in _INITIALS))
 
 
 def _threshold(word: Word, state: State, thresholds: Thresholds) -> float:

@@ -17,7 +17,7 @@ _SHORTEST = 6  # letters of a root: shorter ones are met by chance
 _SHORTEST_WORD = 7
 _SPELLINGS = (
     ("ph", "f"), ("th", "t"), ("rh", "r"), ("sch", "sc"), ("ch", "c"), ("ck", "c"), ("qu", "c"), ("k", "c"), ("z", "c"),
-    ("y", "i"), ("j", "i"), ("ae", "e"), ("oe", "e"), ("eu", "e"), ("w", "v"), ("x", "s"),
+    ("y", "i"), ("j", "i"), ("ae", "e"), ("oe", "e"), ("eu", "e"), ("w", "v"), ("x", "s"), ("olar", "ular"),
 )  # fmt: skip
 _DOUBLED = re.compile(r"(.)\1")
 _BEGINNINGS = re.compile(r"^(?:e(?=s[ptc])|h|p(?=[nst])|(?<=^)g(?=n))")
@@ -36,9 +36,9 @@ BEGINNINGS = (
     r"|endo|epi|supra|infra|sub|para|post|pre|prae|anti|poly|poli|hemi|emi|dys|dis|micro|mikro|macro|makro|mega)"
 )
 _TELLING = re.compile(
-    rf"{BEGINNINGS}.*|.*(?:isch(?:e[nrsm]?)?|i[cqk](?:a|o|i|e|he|hi|al|ue)?s?|al(?:e|i|es|en|er|em)?|ais|aux"
+    rf"{BEGINNINGS}.*|.*(?:oid(?:e[nrs]?|[aoi]s?)?|isch(?:e[nrsm]?)?|i[cqk](?:a|o|i|e|he|hi|al|ue)?s?|al(?:e|i|es|en|er|em)?|ais|aux"
     rf"|ar(?:e|i|es|io|ia|ios|ias|er|en)?"
-    r"|aires?|it(?:is|e|es|iden)|os(?:is|e|en|es)|oma|omas|ome|omes|omi|[ts]ions?|[cs]ion(?:es)?|zion[ei]"
+    r"|aires?|it(?:is|e|es|iden)|[ao]s(?:is|en?|es|i)|oma|omas|ome|omes|omi|[ts]ions?|[cs]ion(?:es)?|zion[ei]"
     r"|[cs]a[ot]|[cs]oes|tionen"
     r"|at?ties?|[ae]nti?[ez]|[ae]n[cz][ie]?a?s?|mente?|logi(?:e|a|o|sch)s?|ektomie|ectomi[ae]|e?mi[ae]|lysis"
     r"|lise|patia|pathie)"
@@ -52,7 +52,8 @@ _ENDINGS = tuple(
                 "ti": "tion tions cion ciones cione cioni cao coes tie ties tionen tioni ation",
                 "si": "sion sions siones sione sioni sao soes sie sies sionen",
                 "nc": "ntie nties ncia ncias nca ncas nce nces nci ncie nc ncen nci",
-                "": """ic ica ico icas icos ici ice ices ical ically icer icen isc isce iscen iscer isces iscem ice
+                "": """ic icus icum ica ico icas icos ici ice ices ical ically icer icen isc isce iscen iscer isces
+                iscem ice
                 al ale ali ales ais aus aal alen aler alem ar are ari ares air aire aires ario aria arias arios aren
                 arer ari
                 os osa oso osi ose osas osos osus ous es ese eses

@@ -35,11 +35,12 @@ _MEDICAL_END = re.compile(
     r".{2,}(?:graf|graph|scop|skop|log|metr)(?:ic[oaie]s?|iche|iques?|isch(?:e[nrsm]?)?|ici)|.{4,}(?:itis"
     r"|itiden|iasis|iase|iasi|osis|ose|osen|ektomie|ectomia|ectomie|tomie|tomia|stomie|stomia|plastik"
     r"|plastie"
-    r"|plastia|plastica|pathie|patia|graphie|grafie|grafia|skopie|scopie|scopia|amie|emia|emie|urie|uria|algie|algia"
+    r"|plastia|plastica|pathie|patia|graphie|grafie|grafia|skopie|scopie|scopia|amie|emia|emie|urie|uria"
     r"|megalie|megalia|ektasie|ectasia|ectasie|trophie|trofia|trofie|plasie|plasia|sklerose|sclerose|esclerosis"
     r"|sclerosi"
     r"|stenose|estenosis|stenosi|gramm|grama|gramma|gram|logie|logia|logico|logisch|genese|genesis|patico"
     r"|patica)(?:s|n)?"
+    r"|.{3,}algi[ae]s?"
 )
 # Stems of medicines' international names (WHO, "The use of stems in the selection of INN"), as the languages end them.
 _MEDICINE = re.compile(
@@ -130,6 +131,10 @@ class Lexicon(Grammar):
     def is_known(self, word: str) -> bool:
         """True for a word of the language or of medicine, inflected and compounded ones too."""
         return _is_known(self.code, word)
+
+    def is_stem(self, word: str) -> bool:
+        """True for what a word of reports is before a hyphen: Hüft-, Leisten-."""
+        return any(form + end in self.medical for form in _forms(word) for end in ("e", "en", "n"))
 
     def is_medical(self, word: str) -> bool:
         """True for a word of reports, written by hand, and for Latin ones."""
@@ -257,21 +262,25 @@ def _derived(word: str, lexical: Lexicon) -> bool:
 
 
 def _latin(word: str) -> bool:
-    """A word of medicine that is written alike in English, and no name."""
+    """A word or an abbreviation of medicine that is written alike in English, and no name."""
     found = kind(word)
-    return bool(found & Kind.CLINICAL) and not found & (Kind.NAME | Kind.BOUND) and len(word) > _LONGEST_NAMES
+    if found & (Kind.NAME | Kind.BOUND):
+        return False
+    least = _LONGEST_NAMES if found & Kind.SHORT else _LONGEST_NAMES + 1
+    return bool(found & Kind.CLINICAL) and len(word) >= least
 
 
 def _prefixed(word: str, lexical: Lexicon) -> bool:
     if len(word) < 8 or lexical.is_name(word):
         return False
-    for size in range(min(len(word) - 4, 11), 2, -1):
+    for size in range(min(len(word) - _SHORTEST_PART, 11), 2, -1):
         rest = word[size:]
-        if (
-            word[:size] in _PREFIXES
-            and len(rest) > _SHORTEST_PART
-            and (rest in lexical.known or _inflected(rest, lexical))
-        ):
+        head = word[:size]
+        if head not in _PREFIXES and head.replace("k", "c") not in _PREFIXES:  # Mikro-
+            continue
+        if len(rest) == _SHORTEST_PART and lexical.is_maybe_name(word):
+            continue
+        if rest in lexical.known or _inflected(rest, lexical) or is_cognate(rest):
             return True
     return False
 
@@ -283,7 +292,11 @@ def _compound(word: str, lexical: Lexicon, depth: int) -> bool:
         return False
     for cut in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 2):
         head, tail = word[:cut], word[cut:]
-        if len(tail) < 3 or not _part(head, lexical):
+        if len(tail) < 3:
+            continue
+        if tail in lexical.medical and kind(head) & (Kind.EPONYM | Kind.BOUND):
+            return True  # Bakercyste
+        if not _part(head, lexical):
             continue
         ends = tail in lexical.known or _inflected(tail, lexical) or is_cognate(tail)
         if ends and (tail in lexical.medical or _medical_head(head, lexical) or min(len(head), len(tail)) >= 5):

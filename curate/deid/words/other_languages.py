@@ -53,7 +53,7 @@ _OF_EPONYMS = words(
     malattia ziekte doenca syndrom syndrome sindrome zeichen signe signo segno sinal teken klassifikation
     classification clasificacion classificazione classificacao linie ligne linea linha nach selon segun
     secondo segundo volgens angulo winkel angle tendon tendine tendao pees sehne quiste zyste kyste cisti
-    cyste cisto hernie hernia nodulos knoten
+    cyste cisto hernie hernia nodulos knoten conducto ducto dotto canal gang gangs ductus operation operacion
     """
 )
 
@@ -66,6 +66,7 @@ class _Word:
     low: str
     gap: str  # what stands before it
     first: bool
+    level: bool  # its capitals tell nothing
     known: bool = False
     name: bool = False  # on a list of names: rather a name
     maybe: bool = False  # on any list of names or towns
@@ -80,36 +81,54 @@ def decide_words(text: str, code: str, archive: frozenset[str] = frozenset(), ta
     ``archive``: folded lower-case words that stay although the lexicon lacks them. ``taken``: what is masked already,
     sorted and apart (start, end, label); a NAME there draws its neighbours along.
     """
-    lexical = lexicon(code)
-    level = is_shouted(text) or re.search(r"[A-Z][a-z]", text) is None
-    cued = list(cued_spans(text, lexical, level=level))
-    words = _tokens(text, lexical, archive)
+    lexical, stretches = lexicon(code), [*_stretches(text)]
+    cued = [
+        (start + s, start + e, label)
+        for start, end, level in stretches
+        for s, e, label in cued_spans(text[start:end], lexical, level=level)
+    ]
+    words = _tokens(text, stretches, lexical, archive)
     masked = [(s, e) for s, e, _ in (*taken, *cued)]
     named = [(s, e) for s, e, label in taken if label == "NAME"]
     for word in words:
         if any(s < word.end and word.start < e for s, e in masked):
             word.masked = word.known = True
             word.cued = any(s < word.end and word.start < e for s, e in named)
-    _behind_cues(words, lexical, level)
-    _repeat(words, lexical, level)
+    _behind_cues(words, lexical)
+    _repeat(words, lexical)
     for i, word in enumerate(words):
         if not word.masked:
-            word.masked = _should_mask(words, i, lexical, level)
-    _expand_names(words, lexical, level)
+            word.masked = _should_mask(words, i, lexical)
+    _expand_names(words, lexical)
     return sorted([*cued, *_runs(words, masked)])
 
 
-def _tokens(text: str, lexical: Lexicon, archive: frozenset[str]) -> list[_Word]:
+def _stretches(text: str) -> Iterator[tuple[int, int, bool]]:
+    """(start, end, level) of the lines of ``text``, side by side where they agree; ``level``: capitals tell nothing in
+    them, since all letters are, or since the text has no word with one."""
+    small, begin, before = re.search(r"[A-Z][a-z]", text) is None, 0, False
+    for line in re.finditer(r"[^\n]+\n?|\n", text):
+        level = small or is_shouted(line[0])
+        if level != before:
+            if line.start() > begin:
+                yield begin, line.start(), before
+            begin, before = line.start(), level
+    yield begin, len(text), before
+
+
+def _tokens(
+    text: str, stretches: Sequence[tuple[int, int, bool]], lexical: Lexicon, archive: frozenset[str]
+) -> list[_Word]:
     found: list[_Word] = []
     at = 0
     cues = lexical.titles | lexical.degrees | lexical.particles | lexical.ids | lexical.roles | lexical.acts | _ELIDED
-    for hit in _TOKEN.finditer(text):
+    for level, hit in ((level, hit) for start, end, level in stretches for hit in _TOKEN.finditer(text, start, end)):
         token, gap = hit[0], text[at : hit.start()]
         at = hit.end()
         first = not found or _SENTENCE_END.search(gap) is not None
         if first and found and gap in (". ", ".") and (len(found[-1].text) == 1 or found[-1].low in lexical.titles):
             first = False
-        word = _Word(hit.start(), hit.end(), token, token.lower(), gap, first)
+        word = _Word(hit.start(), hit.end(), token, token.lower(), gap, first, level)
         if token == BARRIER:
             word.known = word.cued = word.masked = True
         elif token.isalpha():
@@ -124,12 +143,12 @@ def _tokens(text: str, lexical: Lexicon, archive: frozenset[str]) -> list[_Word]
     return found
 
 
-def _behind_cues(words: list[_Word], lexical: Lexicon, level: bool) -> None:
+def _behind_cues(words: list[_Word], lexical: Lexicon) -> None:
     """A title and the words behind it are a name, whatever they mean; a role leads one where a name follows it."""
     i = 0
     while i < len(words):
         word = words[i]
-        titled = word.low in lexical.titles and (len(word.text) > 1 or _is_initial_title(words, i, level))
+        titled = word.low in lexical.titles and (len(word.text) > 1 or _is_initial_title(words, i))
         if word.masked or not (titled or word.low in lexical.roles):
             i += 1
             continue
@@ -137,22 +156,22 @@ def _behind_cues(words: list[_Word], lexical: Lexicon, level: bool) -> None:
         while at < len(words) and _leads(words, at, lexical):
             titled = titled or (words[at].low in lexical.titles and len(words[at].text) > 1)
             at += 1
-        end = _taken(words, at, lexical, level, titled)
+        end = _taken(words, at, lexical, titled)
         names = words[at:end]
-        if titled and end == at > i + 1 and _is_role_as_name(words[at - 1], lexical, level):
+        if titled and end == at > i + 1 and _is_role_as_name(words[at - 1], lexical):
             names = [words[at - 1]]  # "Dr. Neto"
         if word.low in _PLURAL and at < end < len(words) - 1 and words[end].low in _AND and words[end + 1].maybe:
             second = end + 1
-            end = _taken(words, second, lexical, level, titled)
+            end = _taken(words, second, lexical, titled)
             names += words[second:end]
         for word in names:
             word.masked = word.cued = True
         i = max(end, i + 1)
 
 
-def _is_role_as_name(word: _Word, lexical: Lexicon, level: bool) -> bool:
+def _is_role_as_name(word: _Word, lexical: Lexicon) -> bool:
     somebody = word.low in lexical.roles and word.low not in lexical.titles and word.maybe
-    return somebody and (level or word.text.istitle())
+    return somebody and (word.level or word.text.istitle())
 
 
 def _leads(words: list[_Word], at: int, lexical: Lexicon) -> bool:
@@ -168,33 +187,41 @@ def _leads(words: list[_Word], at: int, lexical: Lexicon) -> bool:
     return after.low in lexical.titles | lexical.roles or word.low in lexical.agent_links
 
 
-def _is_initial_title(words: list[_Word], i: int, level: bool) -> bool:
+def _is_initial_title(words: list[_Word], i: int) -> bool:
     """ "D. Juan", "M. Dupont": one letter is a title before its full stop and a name."""
     after = words[i + 1] if i + 1 < len(words) else None
     if after is None or re.fullmatch(r"[.][ ]?", after.gap) is None:
         return False
     if after.closed:
         behind = words[i + 2] if i + 2 < len(words) else None
-        return after.text.istitle() and not level and behind is not None and behind.text.istitle() and behind.gap == " "
+        return (
+            after.text.istitle()
+            and not words[i].level
+            and behind is not None
+            and behind.text.istitle()
+            and behind.gap == " "
+        )
     return (
         after.maybe
         or not after.known
-        or (after.text.istitle() and words[i].text.isupper() and not level and words[i].first)
+        or (after.text.istitle() and words[i].text.isupper() and not words[i].level and words[i].first)
     )
 
 
-def _taken(words: list[_Word], at: int, lexical: Lexicon, level: bool, titled: bool) -> int:
+def _taken(words: list[_Word], at: int, lexical: Lexicon, titled: bool) -> int:
     """Where the name ends whose first word may be at ``at``."""
     end = at
     most = _MAX_TITLED if titled else _MAX_LED
-    while end < len(words) and end - at < most + 2 and _continues(words, end, at, lexical, level, titled):
+    while end < len(words) and end - at < most + 2 and _continues(words, end, at, lexical, titled):
         end += 1
-    while end > at and words[end - 1].low in lexical.particles and (words[end - 1].text.islower() or level):
+    while (
+        end > at and words[end - 1].low in lexical.particles and (words[end - 1].text.islower() or words[end - 1].level)
+    ):
         end -= 1
     return end
 
 
-def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: bool, titled: bool) -> bool:
+def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, titled: bool) -> bool:
     word, before = words[i], words[i - 1]
     gaps = (
         r"[ ]{1,2}|[.][ ]?|,[ ]|[-']"
@@ -212,88 +239,92 @@ def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: boo
         and after is not None
         and after.gap in (" ", "'", "-", ".")
     ):
-        return _follows_particle(after, lexical, level)
+        return _follows_particle(after, lexical)
     if word.closed or word.low in lexical.acts or word.low in _DENIALS:
         ends = after is None or after.gap != " " or (after.maybe and not after.closed) or after.low in lexical.acts
         announced = titled or (":" in word.gap and ends)
-        return _is_closed_name(word, lexical, level, first=i == at, titled=announced, ends=ends)
+        return _is_closed_name(word, lexical, first=i == at, titled=announced, ends=ends)
     if word.low in lexical.roles and i > at:
         return False
-    if not level and not word.text[0].isupper():
+    if not word.level and not word.text[0].isupper():
         return False
     named = word.maybe or not word.known
     if word.gap.startswith(","):
-        return named and word.low not in lexical.medical and not (level and lexical.capital_nouns and not word.name)
+        return (
+            named and word.low not in lexical.medical and not (word.level and lexical.capital_nouns and not word.name)
+        )
     if word.gap == "-":
         return True
     if i == at:
-        return _begins(words, i, lexical, level, titled)
-    return before.low in lexical.particles or _follows_name(words, i, at, lexical, level, titled)
+        return _begins(words, i, lexical, titled)
+    return before.low in lexical.particles or _follows_name(words, i, at, lexical, titled)
 
 
-def _begins(words: list[_Word], i: int, lexical: Lexicon, level: bool, titled: bool) -> bool:
+def _begins(words: list[_Word], i: int, lexical: Lexicon, titled: bool) -> bool:
     """Whether a name begins with this word, which is written as one."""
     word, after = words[i], words[i + 1] if i + 1 < len(words) else None
     medical = lexical.is_medical(word.low)
     before_name = (
         after is not None and after.gap in (" ", ", ") and (after.maybe or not after.known) and not after.closed
     )
+    if len(word.text) == 1 and word.text.isupper() and after is not None and after.gap.startswith("."):
+        titled = titled or after.low in lexical.particles or after.text[0].isupper()  # "J. de Wit"
     announced = titled or (
         ":" in word.gap
         and (not medical or (word.maybe and (before_name or (after is None or after.gap not in (" ", "-")))))
     )
     named = word.maybe or not word.known
-    return announced or (named and not medical) or _is_pair(words, i, lexical, level)
+    return announced or (named and not medical) or _is_pair(words, i, lexical)
 
 
-def _follows_name(words: list[_Word], i: int, at: int, lexical: Lexicon, level: bool, titled: bool) -> bool:
+def _follows_name(words: list[_Word], i: int, at: int, lexical: Lexicon, titled: bool) -> bool:
     """Whether this word, written as a name, is of the one that begins at ``at``."""
     word, after = words[i], words[i + 1] if i + 1 < len(words) else None
-    if word.gap == " " and not level and not lexical.capital_nouns and word.text.istitle() and not word.first:
+    if word.gap == " " and not word.level and not lexical.capital_nouns and word.text.istitle() and not word.first:
         return True  # no word of a sentence has a capital there
     medical, named = lexical.is_medical(word.low), word.maybe or not word.known
     last = after is None or after.gap != " "
-    if level and titled and i <= at + 2 and word.gap == " " and last:
+    if word.level and titled and i <= at + 2 and word.gap == " " and last:
         return True
     led = last or (after is not None and (after.closed or after.low in lexical.acts))
-    if level and i == at + 2 and word.gap == " " and led and not medical and lexical.two_surnames:
+    if word.level and i == at + 2 and word.gap == " " and led and not medical and lexical.two_surnames:
         return True
     somebody = titled or words[at].name or not words[at].known
     if (i == at + 1 and somebody and not medical) or (i <= at + 2 and word.maybe):
         return True  # given name and surname, or two surnames
-    if level:
+    if word.level:
         return named and not medical
     return named or (not lexical.capital_nouns and not word.first and word.low not in lexical.medical)
 
 
-def _is_closed_name(word: _Word, lexical: Lexicon, level: bool, *, first: bool, titled: bool, ends: bool) -> bool:
+def _is_closed_name(word: _Word, lexical: Lexicon, *, first: bool, titled: bool, ends: bool) -> bool:
     """ "Dr. Klein", "Dra. Pinto Grande": a word of the closed class that can only be a name where it stands."""
     if len(word.text) < 3 or word.low in _DENIALS | lexical.acts | lexical.by:
         return False
-    if level:
+    if word.level:
         return word.maybe and ((titled and first) or (not first and ends and word.gap in (" ", "-")))
     return word.text.istitle() and (titled if first else word.gap in (" ", "-"))
 
 
-def _follows_particle(after: _Word, lexical: Lexicon, level: bool) -> bool:
+def _follows_particle(after: _Word, lexical: Lexicon) -> bool:
     if after.low in lexical.titles | lexical.roles:
         return False
     if after.low in lexical.particles:
         return True
-    if level:
+    if after.level:
         return (not after.closed and not lexical.is_medical(after.low)) or after.name
-    return after.text[0].isupper()
+    return after.text[0].isupper() and (not lexical.capital_nouns or after.maybe or not after.known)
 
 
-def _is_pair(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> bool:
+def _is_pair(words: list[_Word], i: int, lexical: Lexicon) -> bool:
     """Two words with capitals behind a role, one of them a name: given name and surname."""
     after = words[i + 1] if i + 1 < len(words) else None
     if after is None or after.gap not in (" ", ", ", "-") or lexical.is_medical(words[i].low) or lexical.capital_nouns:
         return False
-    return (after.text[0].isupper() or level) and (after.maybe or not after.known) and not after.closed
+    return (after.text[0].isupper() or after.level) and (after.maybe or not after.known) and not after.closed
 
 
-def _repeat(words: list[_Word], lexical: Lexicon, level: bool) -> None:
+def _repeat(words: list[_Word], lexical: Lexicon) -> None:
     """Who is named by a cue somewhere is found elsewhere in the text."""
     called = {
         w.low
@@ -304,30 +335,33 @@ def _repeat(words: list[_Word], lexical: Lexicon, level: bool) -> None:
         and w.text[0].isupper() == (not w.text.islower())
     }
     for word in words:
-        if word.low in called and not word.masked and not word.closed and (word.text[0].isupper() or level):
+        if word.low in called and not word.masked and not word.closed and (word.text[0].isupper() or word.level):
             plain = lexical.is_medical(word.low) or (word.known and not word.maybe)
-            word.masked = word.cued = not plain or (not word.first and not level and not lexical.capital_nouns)
+            word.masked = word.cued = not plain or (not word.first and not word.level and not lexical.capital_nouns)
 
 
-def _should_mask(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> bool:
+def _should_mask(words: list[_Word], i: int, lexical: Lexicon) -> bool:
     word = words[i]
     if not word.known:
-        stays = _misspelt(word, lexical) or _is_eponym(words, i) or _is_combined(words, i)
+        stays = _misspelt(word, lexical) or _is_eponym(words, i) or _is_combined(words, i, lexical)
         return not (word.text.isalpha() and stays)
     if word.closed or not word.name or len(word.text) < 2 or not word.text.isalpha():
         return False
-    if word.low in lexical.medical or word.low in lexical.short or level or not word.text.istitle():
+    if word.low in lexical.medical or word.low in lexical.short or word.level or not word.text.istitle():
         return False
     if word.low in lexical.titles | lexical.roles | lexical.ids | lexical.degrees:
         return False
     return not word.first and not _is_eponym(words, i)
 
 
-def _is_combined(words: list[_Word], i: int) -> bool:
-    """ "reticulo-nodular": a combining form before its hyphen."""
-    after = words[i + 1] if i + 1 < len(words) else None
-    joined = after is not None and after.gap == "-" and after.known and not after.maybe and not after.masked
-    return joined and words[i].text.endswith(("o", "O")) and len(words[i].text) > 4 and not words[i].maybe
+def _is_combined(words: list[_Word], i: int, lexical: Lexicon) -> bool:
+    """ "reticulo-nodular", "Hüft-TEP": a combining form before its hyphen."""
+    word, after = words[i], words[i + 1] if i + 1 < len(words) else None
+    if after is None or after.gap != "-" or not after.known or after.masked:
+        return False
+    if lexical.compounds and lexical.is_stem(word.low) and lexical.is_medical(after.low):
+        return True
+    return len(word.text) > 4 and word.low.endswith("o") and not word.maybe and not after.maybe
 
 
 def _is_eponym(words: list[_Word], i: int) -> bool:
@@ -370,11 +404,11 @@ def _long_words(code: str) -> frozenset[str]:
     return frozenset(word for word in lexicon(code).medical if len(word) >= _SHORTEST_MISSPELT)
 
 
-def _expand_names(words: list[_Word], lexical: Lexicon, level: bool) -> None:
+def _expand_names(words: list[_Word], lexical: Lexicon) -> None:
     """A name's neighbours that are names as well, and initials, go with it."""
     for i, word in enumerate(words):
         if _is_person(word):
-            _draw_particles(words, i, lexical, level)
+            _draw_particles(words, i, lexical)
     for order in (range(len(words)), range(len(words) - 1, -1, -1)):
         step = 1 if order.step > 0 else -1
         for i in order:
@@ -382,11 +416,11 @@ def _expand_names(words: list[_Word], lexical: Lexicon, level: bool) -> None:
             if 0 <= beside < len(words) and not words[i].masked and words[i].text.isalpha():
                 word, other = words[i], words[beside]
                 gap = word.gap if step > 0 else other.gap
-                if _is_person(other) and _BESIDE.fullmatch(gap) and _is_drawn(words, i, gap, lexical, level):
+                if _is_person(other) and _BESIDE.fullmatch(gap) and _is_drawn(words, i, gap, lexical):
                     word.masked = word.cued = True
 
 
-def _draw_particles(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> None:
+def _draw_particles(words: list[_Word], i: int, lexical: Lexicon) -> None:
     """ "Anneloes de Brug": particles and a name behind one."""
     at = i + 1
     while at < len(words) and words[at].low in lexical.particles and words[at].gap == " " and not words[at].masked:
@@ -406,7 +440,7 @@ def _draw_particles(words: list[_Word], i: int, lexical: Lexicon, level: bool) -
     if (
         word.text.isalpha()
         and not word.closed
-        and ((named and not lexical.is_medical(word.low)) if level else word.text.istitle())
+        and ((named and not lexical.is_medical(word.low)) if word.level else word.text.istitle())
     ):
         for one in words[i + 1 : at + 1]:
             one.masked = one.cued = True
@@ -417,7 +451,7 @@ def _is_person(word: _Word) -> bool:
     return somebody and (word.text == BARRIER or word.text[0].isupper() or word.text.islower())
 
 
-def _is_drawn(words: list[_Word], i: int, gap: str, lexical: Lexicon, level: bool) -> bool:
+def _is_drawn(words: list[_Word], i: int, gap: str, lexical: Lexicon) -> bool:
     word = words[i]
     after = words[i + 1].gap if i + 1 < len(words) else ""
     if len(word.text) == 1:
@@ -429,16 +463,16 @@ def _is_drawn(words: list[_Word], i: int, gap: str, lexical: Lexicon, level: boo
     ):
         return False
     if gap == "-":
-        return word.text[0].isupper() or level
-    capital = word.text[0].isupper() or level
+        return word.text[0].isupper() or word.level
+    capital = word.text[0].isupper() or word.level
     plain = word.low in lexical.medical or word.low in lexical.short
-    ended = level and word.maybe and gap == " " and after != " "
+    ended = word.level and word.maybe and gap == " " and after != " "
     announced = ended or (
-        not level and not lexical.capital_nouns and gap == " " and not word.first and word.text.istitle()
+        not word.level and not lexical.capital_nouns and gap == " " and not word.first and word.text.istitle()
     )
     if not capital or (plain and not announced):
         return False
-    if level:
+    if word.level:
         return ended or word.name or (gap == " " and after != " " and not lexical.is_medical(word.low))
     return word.maybe if lexical.capital_nouns or gap.startswith(",") else word.maybe or (not word.first and gap == " ")
 

@@ -58,6 +58,38 @@ def test_the_verifier_notices_a_text_left_as_it_was_and_is_quiet_about_the_clean
     assert not findings([scrub(text, [], "", PSEUDO, RULES)], (), [text])
 
 
+@pytest.mark.parametrize(
+    "code,text,gone",
+    [
+        ("de", "Lunge frei, kein Erguss.\nFRAU STOLZ GEBETEN ZU WARTEN. KEIN ERGUSS.", "STOLZ"),
+        ("pt", "O pulmão está limpo.\nDONA CLARA TEM UM NÓDULO À DIREITA.", "CLARA"),
+        ("nl", "Patiënt P. de Wit is gezien. Geen fractuur.", "Wit"),
+    ],
+)
+def test_a_line_in_capitals_and_an_initial_before_a_particle_hide_no_name(code, text, gone):
+    assert gone not in scrub(text, [], "P1", PSEUDO, RULES)
+
+
+@pytest.mark.parametrize(
+    "code,text",
+    [
+        ("de", "Kein Endoleck, gruppierter Mikrokalk links. Knie-TEP rechts regelrecht."),
+        ("de", "Die Kollegen der Neurologie wurden informiert."),
+        ("fr", "Coxalgie droite, échographie transfontanellaire normale, odontoïde centrée."),
+        ("it", "Stenosi senza compressione radicolare né canalicolare."),
+        ("nl", "Bakercyste links, kruisbanden intact. Geen fractuur."),
+        ("es", "Conducto de Wirsung no dilatado."),
+    ],
+)
+def test_words_of_medicine_stay_by_how_they_are_built(code, text):
+    assert scrub(text, [], "P1", PSEUDO, RULES) == text
+
+
+def test_units_and_abbreviations_tell_no_language():
+    text = "The fetus is alive.\nFHR 152 bpm, CRL 61 mm, BPD 47 mm, FL 32 mm, HC 171 mm."
+    assert scrub(text, [], "P1", PSEUDO, TextRules("mask")) == text
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_roots_that_medicine_shares_are_known_and_names_are_not(code):
     words = lexicon(code)
