@@ -115,6 +115,9 @@ def _visit_map(server: Server, run: Callable[..., Any], capture: Callable[[str],
     run("document.getElementById('map').open = true")
     if (server.bench.run.path / "report" / MAP).exists():
         until(lambda: run("return !document.getElementById('map-body').hidden"))
+        run(
+            "$('colour').value = 'body_part'; $('colour').dispatchEvent(new Event('change')); $('map').scrollIntoView()"
+        )
         capture("map")
         places = "map.records.map((r, i) => [Math.hypot(map.x[i], map.y[i]), i]).sort((a, b) => a[0] - b[0])[0][1]"
         at = "[box.left + mapX(i) * box.width / 1400, box.top + mapY(i) * box.height / 900]"

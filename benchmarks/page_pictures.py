@@ -2,7 +2,7 @@
 
     make demo && python -m benchmarks.page_pictures demo
 
-Writes docs/images/{report,compare,radiologist,privacy,cluster,analysis,browse,review}.png by a headless Chromium
+Writes docs/images/{report,compare,radiologist,privacy,cluster,analysis,browse,map,review}.png by a headless Chromium
 (`benchmarks.browse_page`; needs selenium, Debian's chromium and chromium-driver). What the demo lacks is left as it
 is, and said.
 """
@@ -22,6 +22,7 @@ import curate
 from benchmarks.browse_page import open_browser, visit
 from curate.report.render import render
 from pipelines.browse.bench import Bench
+from pipelines.browse.map import make_map
 from pipelines.browse.server import Server
 from pipelines.survey.analyze import analyze
 
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("demo", type=Path, help="the folder of `make demo`")
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args(arguments)
+    args.out.mkdir(parents=True, exist_ok=True)
     for name, (place, width, height) in PAGES.items():
         drawn = sorted(args.demo.glob(place), key=lambda path: path.stat().st_mtime)
         if drawn:
@@ -52,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = analyze([args.demo / "archive" / "dicom", args.demo / "archive" / "reports"])
         (folder / "index.html").write_text(render("analysis.html.j2", a=found), encoding="utf-8")
         keep(args.out / "analysis.png", photograph(folder / "index.html", 1300, 1330), 0.7)
-        bench = Bench(curate.open(args.demo / "run"), "anna")
+        run = curate.open(args.demo / "run")
+        make_map(run)
+        bench = Bench(run, "anna")
         bench.marks.folder = folder  # the run's own review is left alone
         with Server(bench) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -61,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if faults:
             raise SystemExit("\n".join(faults))
         keep(args.out / "browse.png", (folder / "cut-1300.png").read_bytes())
+        keep(args.out / "map.png", (folder / "map-1300.png").read_bytes(), 0.7)
         keep(args.out / "review.png", (folder / "review-1300.png").read_bytes(), 0.7)
 
 

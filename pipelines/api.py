@@ -44,8 +44,11 @@ _SHOWN = 12  # records that a table draws with a picture
 def open_run(folder: str | Path) -> Run:
     """The run in ``folder`` (the recipe's ``out``), to read. RecipeError where there is none, or it has not ended."""
     path = place(folder)
+    path = path if is_remote(path) else path.expanduser()
     if not (path / "recipe.yaml").is_file():
-        raise RecipeError(str(path), "holds no run (no recipe.yaml)", "give the recipe's 'out' folder")
+        inner = [] if is_remote(path) else [f"{found.parent}" for found in sorted(path.glob("*/recipe.yaml"))]
+        fix = "give the recipe's 'out' folder" + (f"; there is {', '.join(inner)}" if inner else "")
+        raise RecipeError(str(path), "holds no run (no recipe.yaml)", fix)
     finished = read_marker(path / FINISHED)
     if finished is None:
         raise RecipeError(str(path), "the run has not ended yet", "end it first: curate run RECIPE")
@@ -69,10 +72,13 @@ def run_recipe(
     from pipelines.run.execute import run_pipeline
     from pipelines.run.progress import followed
 
+    if not isinstance(changes or {}, Mapping):
+        raise TypeError(f"changes: {changes!r}; fields and their values, as {{'select.keep': 0.2}}")
     sets = [
         f"{name}={yaml.safe_dump(value, default_flow_style=True).strip()}" for name, value in (changes or {}).items()
     ]
-    loaded = validated(dict(recipe), sets, Recipe) if isinstance(recipe, Mapping) else load_recipe(Path(recipe), sets)
+    given = dict(recipe) if isinstance(recipe, Mapping) else Path(recipe).expanduser()
+    loaded = validated(given, sets, Recipe) if isinstance(given, dict) else load_recipe(given, sets)
     check(loaded)
     engine = start_engine(loaded.engine)
     try:
@@ -114,10 +120,16 @@ class Run:
         return self.path / "report" / "index.html"
 
     @property
-    def cards(self) -> dict[str, dict[str, Any]]:
-        """The card (metrics, what it learned from) of every filter that this run trained, by the filter's name."""
+    def filters(self) -> dict[str, Path]:
+        """The folder of every filter that this run trained, or was given, by the filter's name."""
         trained = {f.name.removeprefix("train-").rpartition("-")[0]: f for f in self._folders if f.name[:6] == "train-"}
-        paths = {name: folder / "model" / "card.json" for name, folder in trained.items()}
+        given = {name: f["folder"] for name, f in self.recipe["filters"].items() if f.get("folder")}
+        return {name: folder / "model" for name, folder in trained.items()} | {n: place(f) for n, f in given.items()}
+
+    @property
+    def cards(self) -> dict[str, dict[str, Any]]:
+        """The card (metrics, what it learned from) of every filter, by the filter's name."""
+        paths = {name: folder / "card.json" for name, folder in self.filters.items()}
         return {name: dict(read_json(path)) for name, path in paths.items() if path.exists()}
 
     def shards(self, split: str | None = None) -> list[Path]:
@@ -134,42 +146,45 @@ class Run:
         self,
         *,
         reason: str | Reason | Sequence[str] | None = None,
-        step: str | None = None,
-        split: str | None = None,
+        step: str | Sequence[str] | None = None,
+        split: str | Sequence[str] | None = None,
         kept: bool | None = None,
-        columns: Sequence[str] | None = None,
+        columns: str | Sequence[str] | None = None,
     ) -> Records:
         """Records, one row each: key, drop_step, drop_reason, split, score, and what is known of them (``drop_stage``:
         the stage within ingest).
 
-        ``reason`` and ``step`` (as in the funnel): dropped for it, or there; ``kept``: True for those in the shards;
-        ``columns``: only these beside the key. ValueError for a reason, step or split that is none. Files of the
-        archive that became no record (``step="index"``) have a key, a source and a reason alone.
+        ``reason`` and ``step`` (as in the funnel, one or several): dropped for it, or there; ``split``: one or several;
+        ``kept``: True for those in the shards, False for the others;
+        ``columns``: only these beside the key. ValueError, with what there is, for a reason, step, split or column that
+        is none. Files of the archive that became no record (``step="index"``) have a key, a source and a reason alone.
         """
-        wanted = [reason] if isinstance(reason, str) else reason
-        known = {r.value for r in Reason}
-        if wanted is not None and (odd := [r for r in wanted if r not in known]):
-            raise ValueError(f"no such reason: {odd[0]!r}; those of this run are in run.funnel")
-        _require("step", step, list(dict.fromkeys([*_DROPPING, *(count.step for count in self.funnel)])))
+        funnel, table = self.funnel, self._table
+        if kept not in (None, True, False):
+            raise ValueError(f"kept: {kept!r}; True, False or None")
+        _require("step", step, list(dict.fromkeys([*_DROPPING, *(count.step for count in funnel)])))
         _require("split", split, SPLITS)
-        table = self._table
-        if wanted is not None:
-            table = table.filter(pl.col("drop_reason").is_in([str(r) for r in wanted]))
+        if reason is not None:
+            here = dict.fromkeys(r for count in funnel for r, _ in count.reasons)
+            _require("reason", reason, list(Reason), f"those of this run: {', '.join(here)}")
+            table = table.filter(pl.col("drop_reason").is_in([str(r) for r in _listed(reason)]))
         if step is not None:
-            table = table.filter(pl.col("drop_step") == step)
+            table = table.filter(pl.col("drop_step").is_in(_listed(step)))
         if split is not None:
-            table = table.filter(pl.col("split") == split)
+            table = table.filter(pl.col("split").is_in(_listed(split)))
         if kept is not None:
             table = table.filter(pl.col("drop_reason").is_null() == kept)
         if columns is not None:
-            table = table.select(list(dict.fromkeys(["key", *columns])))
+            payload = "; image and text come with .to_polars(payload=True)"
+            _require("column", columns, table.columns, f"one of {', '.join(table.columns)}{payload}")
+            table = table.select(list(dict.fromkeys(["key", *_listed(columns)])))
         return Records(self, table)
 
     def show(self, key: str) -> Record:
         """One record: picture, text, and what each step knows of it. KeyError where no step knows the key."""
-        found = self._rows_of(key)
+        found = self._rows_of(key) if isinstance(key, str) else []
         if not found:
-            raise KeyError(f"no step of this run knows {key[:40]!r}; keys are 32 hex digits, as in run.records()")
+            raise KeyError(f"no step of this run knows {str(key)[:40]!r}; keys are 32 hex digits, as in run.records()")
         payload = next((row for name, row in found if name == "ingest"), {})
         facts = [(n, {k: v for k, v in r.items() if v is not None and k not in _HEAVY}) for n, r in found]
         return Record(key, payload.get("image"), payload.get("text"), facts)
@@ -366,9 +381,16 @@ class Funnel(list[StepCount]):
         return f"<table><tr>{head}</tr>{rows}</table>"
 
 
-def _require(kind: str, name: str | None, there: Sequence[str]) -> None:
-    if name is not None and name not in there:
-        raise ValueError(f"no such {kind}: {name!r}; one of {', '.join(there)}")
+def _listed(given: Any) -> list[Any]:
+    """One, or several, or None, as a list."""
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    return list(given) if several else [] if given is None else [given]
+
+
+def _require(kind: str, given: Any, there: Sequence[str], there_is: str = "") -> None:
+    """ValueError for the first of what is ``given`` that is not ``there``, with what is."""
+    if odd := [name for name in _listed(given) if name not in there]:
+        raise ValueError(f"no such {kind}: {odd[0]!r}; {there_is or 'one of ' + ', '.join(there)}")
 
 
 def _picture(image: bytes | None, side: int) -> str:

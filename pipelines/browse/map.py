@@ -1,10 +1,12 @@
-"""The records on a plane, alike ones near each other: t-SNE of the embeddings that a filter kept of their pictures.
+"""The records on a plane, alike ones near each other: t-SNE of how a filter's image tower sees their pictures.
 
 It is made once of a fair draw of the records and lies in RUN/report/map.parquet: pseudonymous keys and two coordinates.
+Embeddings that a filter kept in the score table are taken as they are; else the pictures of the draw are encoded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,8 @@ from numpy.typing import NDArray
 
 from curate.errors import RecipeError
 from curate.export.columns import columns_in
-from curate.intact import part_paths
 from curate.report.words import MAP
-from curate.storage import commit_bytes, read_table, table_bytes
+from curate.storage import commit_bytes, local_folder, read_table, table_bytes
 from pipelines.api import Run
 from pipelines.browse.table import Table
 
@@ -25,35 +26,80 @@ _MAX_POINTS = 4000  # half a minute of one core
 _MIN_POINTS = 8
 _COMPONENTS = 50  # principal components before t-SNE, as its authors do (van der Maaten and Hinton 2008)
 _PERPLEXITY = 30.0
+_BATCH = 64
 _COLOURS = ("key", "drop_reason", "drop_step", "finding", "modality", "body_part", "source", "split", "scores")
 _OF = b"radsift.map"  # in the file: the step and the column it was made of
 _PICTURE = "_image_embedding"
 
+Progress = Callable[[int, int, dict[str, float]], None]
+Vectors = tuple[list[str], NDArray[np.float32]]  # keys, and a row for each
 
-def make_map(run: Run) -> int:
-    """Place the first records in key order, which is a fair draw, on the map, where that is not done; how many.
-    RecipeError where the run keeps no embeddings, or too few."""
-    folder, path = run.folder("score"), run.path / "report" / MAP
-    names = [name for name in columns_in(folder) if name.endswith(_PICTURE)] if folder else []
-    if folder is None or not names:
-        fix = "--set filters.NAME.embeddings=true, and run again: a filter with towers keeps those of every record"
-        raise RecipeError("--map", "no filter of this run kept its embeddings", fix)
-    of = f"{folder.name}/{names[0]}".encode()
+
+def make_map(run: Run, progress: Progress = lambda *_: None) -> int:
+    """Place the first scored records in key order, which is a fair draw, on the map, where that is not done; how many.
+    RecipeError where no filter of the run has an image tower, or too few records have a picture."""
+    scored, path = run.folder("score"), run.path / "report" / MAP
+    column = next((name for name in columns_in(scored) if name.endswith(_PICTURE)), None) if scored else None
+    towers = None if column else _towers_of(run)
+    if scored is None or (column or towers) is None:
+        fix = "the map needs a filter that compares pictures with texts: ours, or dfn"
+        raise RecipeError("--map", "no filter of this run has an image tower", fix)
+    of = f"{scored.name}/{column or 'encoded'}".encode()
     if path.exists() and ((known := read_table(path)).schema.metadata or {}).get(_OF) == of:
         return int(known.num_rows)
     every = run.rows("score", ["key"])
-    keys = [] if every is None else run.collected(every.sort("key").head(_MAX_POINTS))["key"].to_list()
-    wanted = [("key", "in", keys)]
-    parts = [read_table(part, ["key", names[0]], wanted) for part in part_paths(folder)]
-    frame: Any = pl.from_arrow(pa.concat_tables(parts))
-    frame = frame.drop_nulls().sort("key")
-    if frame.height < _MIN_POINTS:
-        raise RecipeError("--map", f"{frame.height} records have an embedding", f"{_MIN_POINTS} are the least to place")
-    vectors = np.stack(frame[names[0]].to_list()).astype(np.float32)
-    x, y = _plane(np.nan_to_num(vectors)).T
-    placed = pa.table({"key": frame["key"].to_arrow().cast(pa.string()), "x": x, "y": y})
+    drawn = [] if every is None else run.collected(every.sort("key").head(_MAX_POINTS))["key"].to_list()
+    keys, vectors = _encoded(run, towers, drawn, progress) if towers else _kept(run, str(column), drawn)
+    if len(keys) < _MIN_POINTS:
+        raise RecipeError(
+            "--map", f"{len(keys)} scored records have a picture", f"{_MIN_POINTS} are the least to place"
+        )
+    x, y = _plane(vectors).T
+    placed = pa.table({"key": pa.array(keys, pa.string()), "x": x, "y": y}).sort_by("key")
     commit_bytes(path, table_bytes(placed.replace_schema_metadata({_OF: of})))
-    return int(frame.height)
+    return len(keys)
+
+
+def _kept(run: Run, column: str, keys: Sequence[str]) -> Vectors:
+    """What the score table holds of ``keys``."""
+    rows = run.rows("score", ["key", column])
+    if rows is None or not keys:
+        return [], np.zeros((0, 0), np.float32)
+    found = run.collected(rows.filter(pl.col("key").is_in(keys)).drop_nulls().sort("key"))
+    return found["key"].to_list(), np.nan_to_num(np.stack(found[column].to_list()).astype(np.float32))
+
+
+def _towers_of(run: Run) -> Path | None:
+    """The folder of the run's first filter with two towers, be it a part of another."""
+    from filters.method import method_of, read_card
+    from filters.registry import TowersRules, registered
+
+    for folder in run.filters.values():
+        for card in sorted(local_folder(folder).rglob("card.json")):
+            if registered(method_of(read_card(card.parent))).rules is TowersRules:
+                return card.parent
+    return None
+
+
+def _encoded(run: Run, folder: Path, keys: Sequence[str], progress: Progress) -> Vectors:
+    """The pictures of ``keys``, as they were written, encoded by the towers in ``folder``."""
+    from filters.method import load_method
+    from filters.score import Needs, prepare
+
+    towers: Any = load_method(folder)
+    rows = run.rows("dedup", ["key", "partition"])
+    few = None if rows is None else rows.filter(pl.col("key").is_in(keys)).sort("partition", "key")
+    placed = [] if few is None else run.collected(few).rows()
+    names: list[str] = []
+    vectors = [np.zeros((0, 0), np.float32)]
+    for start in range(0, len(placed), _BATCH):
+        found = run.payloads(placed[start : start + _BATCH], ["image"])
+        images = [row["image"] for row in found.values()]
+        for batch in prepare(images, [""] * len(images), Needs.of([folder]), _BATCH):
+            names += [key for key, valid in zip(found, batch.valid, strict=True) if valid]
+            vectors.append(towers.embed(batch)[0][batch.valid])
+        progress(start + len(found), len(placed), {})
+    return names, np.concatenate(vectors[1:] or vectors)
 
 
 def _plane(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -136,15 +136,16 @@ function side(r, title) {
   const boxes = r.painted || [];
   const layer = svg("svg", {viewBox: `0 0 ${r.width} ${r.height}`, "aria-hidden": "true"}, ...boxes.map(([x, y, w, h]) => svg("rect", {x, y, width: w, height: h})));
   const known = ["split", "modality", "body_part", "view", "sex", "age", "source", "finding", "text_from", "drop_stage", "duplicate_of"];
-  return el("div", {class: "side"}, el("h3", {}, title), r.kept === undefined ? null : outcome(r),
+  const look = el("div", {}, el("h3", {}, title), r.kept === undefined ? null : outcome(r),
     r.width ? el("div", {class: "picture"}, el("img", {src: source(r.key, "image"), alt: "the picture as it was written"}), layer) : picture(r, "image"),
-    r.width ? el("p", {class: "note"}, boxes.length ? `${boxes.length} places painted over, ${(100 * (r.painted_share || 0)).toFixed(2)} % of the picture` : "nothing was painted over") : null,
-    r.sections && r.sections.length ? el("div", {}, ...r.sections.map(([name, said]) => el("div", {}, el("h3", {}, name), el("p", {class: "text"}, ...texts(said, hits())))))
+    r.width ? el("p", {class: "note"}, boxes.length ? `${boxes.length} places painted over, ${(100 * (r.painted_share || 0)).toFixed(2)} % of the picture` : "nothing was painted over") : null);
+  const told = el("div", {}, r.sections && r.sections.length ? el("div", {}, ...r.sections.flatMap(([name, said]) => [el("h3", {}, name), el("p", {class: "text"}, ...texts(said, hits()))]))
       : r.text ? el("p", {class: "text"}, ...texts(r.text, hits())) : el("p", {class: "absent"}, "no text"),
-    el("div", {class: "scroll"}, el("table", {}, el("tbody", {},
+    el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": `${title}: scores and facts`}, el("table", {}, el("tbody", {},
       ...Object.entries(r.scores).map(([name, value]) => el("tr", {}, el("th", {scope: "row"}, name), el("td", {class: "n"}, number(value)))),
       ...known.filter((f) => r[f] != null).map((f) => el("tr", {}, el("th", {scope: "row"}, f.replaceAll("_", " ")), el("td", {}, String(r[f]))))))),
     el("code", {class: "key"}, r.key));
+  return el("div", {class: "side"}, look, told);
 }
 async function openRecord(key) {
   const told = await ask("record", {key}).catch(failed);
@@ -188,7 +189,7 @@ function rest() {
   drawPlot(null);
   place($("kind").value === "keep" ? kept / cut.scored : cut.line ?? cut.edges[0]);
   const now = Object.entries(cut.now).map(([name, value]) => `${name}: ${value}`).join(", ") || "no cut";
-  $("cut-told").textContent = `The recipe's cut (${now}) keeps ${n(kept)} of ${n(cut.scored)} scored records that are cut.`;
+  $("cut-told").textContent = `The recipe's cut (${now}) keeps ${n(kept)} of the ${n(cut.scored)} scored records it chooses from.`;
   for (const id of ["cut-set", "cut-show", "cut-groups"]) $(id).hidden = true;
   if (state.among.match(/\b(in|out)\b/)) { state.among = ""; search(); }
 }
@@ -203,11 +204,11 @@ async function move(value) {
   if (!told || mine !== waiting) return;
   moved = told;
   drawPlot(kind === "threshold" ? value : start.cut.steps[Math.round((1 - value) * (start.cut.steps.length - 1))]);
-  $("cut-told").textContent = `Would keep ${n(told.then)} of ${n(told.cut)} records that are cut (${n(told.now)} now) and drop ${n(told.cut - told.then)}: ${n(told.in)} come in, ${n(told.out)} go.`;
+  $("cut-told").textContent = `Would keep ${n(told.then)} of the ${n(told.cut)} records (${n(told.now)} now) and drop ${n(told.cut - told.then)}: ${n(told.in)} come in, ${n(told.out)} go.`;
   $("cut-set").firstElementChild.textContent = told.set;
   $("show-in").disabled = !told.in;
   $("show-out").disabled = !told.out;
-  const head = ["value", "cut", "kept now", "kept then"].map((h, i) => el("th", {scope: "col", class: i ? "n" : ""}, h));
+  const head = ["value", "records", "kept now", "kept then"].map((h, i) => el("th", {scope: "col", class: i ? "n" : ""}, h));
   $("cut-groups").lastElementChild.replaceChildren(...Object.entries(told.groups).map(([name, rows]) => el("table", {},
     el("caption", {class: "note"}, TITLES[name]), el("thead", {}, el("tr", {}, ...head.map((h) => h.cloneNode(true)))),
     el("tbody", {}, ...rows.map((r) => el("tr", {}, el("th", {scope: "row"}, called(r.value)),

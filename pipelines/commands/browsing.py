@@ -17,7 +17,9 @@ def browse(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = 0,
     reviewer: Annotated[str | None, typer.Option(help="whose marks are set: a name or pseudonym")] = None,
     marks: Annotated[bool, typer.Option("--marks", help="only print what the marks say so far")] = False,
-    map_: Annotated[bool, typer.Option("--map", help="place records by a filter's embeddings first, once")] = False,
+    map_: Annotated[
+        bool, typer.Option("--map", help="first place records by how alike their pictures are, once")
+    ] = False,
     good: Annotated[Path | None, typer.Option(help="only write what is marked good as shards into this folder")] = None,
     static: Annotated[Path | None, typer.Option(help="only write page and data as files into this folder")] = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="print the address, open no browser")] = False,
@@ -34,8 +36,8 @@ def browse(
     if map_:
         from pipelines.browse.map import make_map
 
-        with step_bar("map"):
-            points = make_map(run)
+        with step_bar("map") as progress:
+            points = make_map(run, progress)
         out.print(f"{points:,} records on the map")
     bench = Bench(run, reviewer)
     if marks:

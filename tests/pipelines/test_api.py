@@ -53,8 +53,18 @@ def test_records_are_chosen_by_reason_step_split_and_columns(run: Run) -> None:
     train = run.records(split="train", kept=True, columns=["modality", "text_quality"]).to_arrow()
     assert train.column_names == ["key", "modality", "text_quality"]
     assert set(run.records(step="index").to_polars()["drop_reason"]) <= {r for r, _ in run.funnel[0].reasons}
-    with pytest.raises(ValueError, match="no such reason: 'blank'"):
+    with pytest.raises(ValueError, match=r"no such reason: 'blank'; those of this run: .*blank_image"):
         run.records(reason="blank")
+    with pytest.raises(ValueError, match="no such reason: 3"):
+        run.records(reason=3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="kept: 'yes'; True, False or None"):
+        run.records(kept="yes")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"no such column: 'image'; one of key, .*modality.*to_polars\(payload=True\)"):
+        run.records(columns=["modality", "image"])
+    assert len(run.records(step=["ingest", "select"])) == len(run.records(step="ingest")) + len(
+        run.records(step="select")
+    )
+    assert run.records(columns="modality").to_polars().columns == ["key", "modality"]
     with pytest.raises(ValueError, match=r"no such step: 'deid'; one of index, .*select"):
         run.records(step="deid")
     with pytest.raises(ValueError, match=r"no such split: 'valid'; one of train"):
@@ -73,8 +83,9 @@ def test_a_record_shows_the_written_picture_and_its_whole_story(run: Run) -> Non
     pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_UNCHANGED)
     facts = dict(record.steps)["ingest"]
     assert pixels.shape[:2] == (facts["height"], facts["width"])
-    with pytest.raises(KeyError, match="no step of this run knows"):
-        run.show("0" * 32)
+    for odd in ("0" * 32, None, 3):
+        with pytest.raises(KeyError, match="no step of this run knows"):
+            run.show(odd)  # type: ignore[arg-type]
 
 
 def test_a_notebook_draws_them_and_no_text_is_markup(run: Run) -> None:
@@ -98,6 +109,10 @@ def test_shards_scores_and_cards(run: Run) -> None:
 def test_what_is_no_run_or_has_not_ended_is_told(run: Run, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="holds no run"):
         curate.open(tmp_path)
+    with pytest.raises(RecipeError, match=f"there is {run.path}"):
+        curate.open(run.path.parent)
+    with pytest.raises(TypeError, match="changes"):
+        curate.run("demo", ["select.keep=0.2"])  # type: ignore[arg-type]
     shutil.copy(run.path / "recipe.yaml", tmp_path)
     with pytest.raises(RecipeError, match="has not ended"):
         curate.open(tmp_path)

@@ -16,7 +16,7 @@ from curate.report.words import MAP
 from curate.step import read_parts
 from pipelines.api import open_run
 from pipelines.browse.bench import Bench
-from pipelines.browse.map import make_map
+from pipelines.browse.map import _encoded, _kept, _towers_of, make_map
 from pipelines.recipe.load import load_recipe
 from pipelines.report.story import story
 from pipelines.report.summary import collect
@@ -82,6 +82,12 @@ def test_a_run_drops_what_looks_and_says_the_same(secret_file: Path, tmp_path: P
     alike = (vectors @ vectors.T) / np.outer(*2 * [np.linalg.norm(vectors, axis=1)])
     off = ~np.eye(len(near), dtype=bool)
     assert spearmanr(near[off], alike[off]).statistic < -0.3  # alike pictures lie near each other
+    kept, of = _kept(opened, "dfn_image_embedding", [r["key"] for r in drawn["records"]])
+    folder = _towers_of(opened)
+    assert folder == opened.filters["dfn"]
+    keys, encoded = _encoded(opened, folder, kept, lambda *_: None)  # of pictures that were read again
+    order = np.argsort(keys)
+    assert [keys[i] for i in order] == kept and np.abs(encoded[order] - of).max() < 2e-3
     cut = bench.cut
     assert len(cut.rows) == len(opened.records(split="train")) and cut.kept.all()
     again = run_pipeline(recipe, inline_engine, lambda *_: None)[1]
