@@ -1,8 +1,10 @@
 """The frames through the scrubber: what leaked, by kind; what was lost, closed-class words apart; is the meaning kept.
 
 Output and input are laid on each other, so that a character is known to have stayed or gone. A span leaks where two or
-more of its letters or digits stayed together, "Hospital", "Street", years and the like apart. A word is lost where
-any of it went and none of it is of a span; titles and cues ("Dr", "MRN", "year old") may go with what they announce.
+more of its letters or digits stayed together, "Hospital", "Street", years and the like apart; it tells where it stayed
+whole, or a number of it, a name or a word that nobody knows ("Dept of Neurology" of an address does not). A word is
+lost where any of it went and none of it is of a span; titles and cues ("Dr", "MRN", "year old") may go with what they
+announce.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from benchmarks.deid.frames.words import ENGLISH, Measure
 from benchmarks.deid.ours import PSEUDO
 from curate.deid.rules import TextRules
 from curate.deid.text.scrub import scrub
+from curate.deid.words.vocabulary import Kind, kind
 from curate.errors import DropRecord
 
 if TYPE_CHECKING:
@@ -32,7 +35,8 @@ _SPOKEN_YEAR = re.compile(r"(?:twenty|two thousand) ?(?:\w+ ?){0,2}$")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one text. ``leaks``: spans of which something stayed; ``lost``: words that went (kind or "")."""
+    """What became of one text. ``leaks``: spans of which something stayed, ``telling``: those of which it tells;
+    ``lost``: words that went (kind or "")."""
 
     out: str | None  # None: withheld
     leaks: tuple[Gold, ...]
@@ -40,6 +44,7 @@ class Outcome:
     words: int
     closed: int
     cpu: float
+    telling: tuple[Gold, ...] = ()
 
 
 def run(
@@ -66,8 +71,10 @@ def _one(text: Text, rules: TextRules, measure: Measure) -> Outcome:
 
 def judge(text: Text, out: str, cpu: float = 0.0, measure: Measure = ENGLISH) -> Outcome:
     """What leaked and what was lost of ``text``, of which a scrubber made ``out`` in ``cpu`` seconds."""
-    leaks, lost, words, closed = verdict(text, kept(text.text, out), measure)
-    return Outcome(out, leaks, lost, words, closed, cpu)
+    stayed = kept(text.text, out)
+    leaks, lost, words, closed = verdict(text, stayed, measure)
+    telling = tuple(gold for gold in leaks if is_telling(text.text, gold, stayed))
+    return Outcome(out, leaks, lost, words, closed, cpu, telling)
 
 
 def verdict(
@@ -151,6 +158,22 @@ def _left(text: str, gold: Gold, stayed: Sequence[bool], measure: Measure) -> bo
     if gold.kind.startswith("age"):
         shown = re.sub(r"(?<!\d)(?:90|ninety)(?!\d|th)", " ", shown)  # "90F", "90yo": that says "90 and over"
     return tells(shown, measure.of_a_kind)
+
+
+def is_telling(text: str, gold: Gold, stayed: Sequence[bool]) -> bool:
+    """Of a span that leaks: did it stay whole, or a number of it, or a word that is a name, a town's or unknown?"""
+    if all(stayed[gold.start : gold.end]):
+        return True
+    shown = "".join(text[i] if stayed[i] else " " for i in range(gold.start, gold.end))
+    return any(_is_of_somebody(word) for word in _ANY.findall(shown))
+
+
+def _is_of_somebody(word: str) -> bool:
+    if not word.isalpha():
+        return True
+    known = kind(word.lower())
+    named = known & (Kind.NAME | Kind.TOWN) and not known & (Kind.CLINICAL | Kind.FUNCTION)
+    return bool(named) or not known & Kind.KNOWN
 
 
 def tells(shown: str, of_a_kind: frozenset[str] = ENGLISH.of_a_kind) -> bool:

@@ -22,10 +22,11 @@ HARD = "hard identifiers"
 
 def summary(texts: Sequence[Text], outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Shares with 95 % intervals: leaks by kind, group, case and style, words and closed-class words lost."""
-    spans, leaks = Counter[str](), Counter[str]()
+    spans, leaks, telling = Counter[str](), Counter[str](), Counter[str]()
     for text, outcome in zip(texts, outcomes, strict=True):
         if outcome.out is None:
             continue
+        telling.update(_group(gold.kind) for gold in outcome.telling)
         for counter, found in ((spans, text.gold), (leaks, outcome.leaks)):
             for gold in found:
                 cued = gold.kind.endswith(", cued")
@@ -49,6 +50,7 @@ def summary(texts: Sequence[Text], outcomes: Sequence[Outcome]) -> dict[str, Any
         "withheld": sum(o.out is None for o in outcomes),
         "left, by drawing frames": _drawn(texts, outcomes),
         "left": {k: share(leaks[k], n) for k, n in sorted(spans.items(), key=lambda kn: kn[0])},
+        "left, and it tells": {k: share(telling[k], spans[k]) for k in sorted({_group(k) for k in spans} & {*spans})},
         "clinical words lost": share(lost, words),
         "clinical words lost, by case": {k: share(*v) for k, v in by_case.items()},
         "closed-class words lost": share(by_kind.total(), closed),
@@ -90,7 +92,9 @@ def share(n: int, of: int) -> dict[str, Any]:
 def markdown(found: dict[str, Any]) -> str:
     """The summary as a table."""
     lines = ["| what | n | of | share | 95 % |", "|---|---:|---:|---:|---|"]
+    told = [(f"left, and it tells: {k}", v) for k, v in found["left, and it tells"].items()]
     for name, s in [(f"left: {k}", v) for k, v in found["left"].items()] + [
+        *told,
         ("clinical words lost", found["clinical words lost"]),
         *((f"... {k}", v) for k, v in found["clinical words lost, by case"].items()),
         ("closed-class words lost", found["closed-class words lost"]),
