@@ -6,9 +6,12 @@ import hashlib
 import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save
 
+from curate.storage import commit_bytes
 from filters.towers.lit import LitModel
 
 Features = Callable[[LitModel, torch.Tensor], torch.Tensor]
@@ -21,25 +24,29 @@ def installed() -> bool:
 
 
 @contextmanager
-def cached_features() -> Iterator[None]:
+def cached_features(kept: Path | None = None) -> Iterator[None]:
     """Within this context every `LitModel` of this process caches its towers' features, keyed by the bytes of each
-    row."""
+    row; with ``kept`` in that file too, for the next process."""
     before = LitModel.image_features, LitModel.text_features
     pad = LitModel.masked_pad
-    LitModel.image_features = _cached(before[0], lambda row: row)  # type: ignore[method-assign,assignment]
-    LitModel.text_features = _cached(before[1], lambda row: row[row != pad])  # type: ignore[method-assign,assignment]
+    memory = load_file(kept) if kept is not None and kept.exists() else {}
+    known = len(memory)
+    LitModel.image_features = _cached(before[0], memory, lambda row: row)  # type: ignore[method-assign,assignment]
+    LitModel.text_features = _cached(before[1], memory, lambda row: row[row != pad])  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:
         LitModel.image_features, LitModel.text_features = before  # type: ignore[method-assign]
+        if kept is not None and len(memory) > known:
+            commit_bytes(kept, save(memory))
 
 
-def _cached(compute: Features, cached_part: Callable[[torch.Tensor], torch.Tensor]) -> Features:
-    memory: dict[bytes, torch.Tensor] = {}
-
+def _cached(
+    compute: Features, memory: dict[str, torch.Tensor], cached_part: Callable[[torch.Tensor], torch.Tensor]
+) -> Features:
     def answer(model: LitModel, rows: torch.Tensor) -> torch.Tensor:
         names = [
-            hashlib.blake2b(cached_part(row).contiguous().numpy().tobytes(), digest_size=16).digest() for row in rows
+            hashlib.blake2b(cached_part(row).contiguous().numpy().tobytes(), digest_size=16).hexdigest() for row in rows
         ]
         new = [i for i, name in enumerate(names) if name not in memory]
         if new:

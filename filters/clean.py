@@ -1,14 +1,13 @@
 """The clean set: right pairs to train a filter on, and proof that no evaluation record is among them.
 
 Three ways to it: a column of the reports says who is clean; a folder of shards, from an earlier run, is clean as a
-whole; or it is built from the pool itself by rules and by the agreement of networks that have not seen the pair.
+whole; or it is built from the pool itself by rules.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,6 @@ from curate.dedup.hamming import hamming_pairs
 from curate.errors import RecipeError
 from filters.method import Records
 from filters.registry import CleanRules
-from filters.rules import FilterTrainingRules
-from filters.score import Needs, Scorer, prepare
-from filters.training.plan import hold_out
 from filters.training.shards import TRUNCATED, shards_in
 
 _NEAR = 3  # bits of 64 by which the perceptual hashes of one picture may differ
@@ -48,32 +44,6 @@ def seen_in_evaluation(rows: Sequence[dict[str, Any]], held_out: Sequence[dict[s
         for pairs in hamming_pairs(hashes, _NEAR):  # rows sorted: the left is the lower
             found |= {hashed[0][int(i)]["key"] for i, j in pairs if i < n <= j}
     return found
-
-
-def agreeing(records: Records, rules: CleanRules, train: FilterTrainingRules, folder: Path) -> Records:
-    """The part ``rules.agree`` of ``records`` that filters trained on the other folds score highest.
-
-    Whole patients are folded; each fold is scored by the one network that has not seen it, and cut by itself, for the
-    scores of two networks are on two scales.
-    """
-    from filters.training.filter import train_filter  # torch: only where networks are asked
-
-    fold = np.zeros(len(records), np.int64)
-    for k in range(1, rules.folds):
-        left = np.flatnonzero(fold == 0)
-        mask = hold_out([records.groups[i] for i in left], 1 / (rules.folds - k + 1), train.seed + k)
-        fold[left[mask]] = k
-    kept: list[int] = []
-    for k in range(rules.folds):
-        inside, mine = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        training, out = records.take(inside), folder / f"fold-{k}"
-        train_filter(training.images, training.texts, training.groups, out, replace(train, holdout=0.0))
-        scorer = Scorer({"fold": str(out)}, train.device, train.threads)
-        others = records.take(mine)
-        scores = np.concatenate([scorer(b)["fold"] for b in prepare(others.images, others.texts, Needs.of([out]), 64)])
-        order = np.argsort(np.where(np.isnan(scores), -np.inf, scores), kind="stable")[::-1]
-        kept += [int(mine[i]) for i in order[: round(rules.agree * len(mine))]]
-    return records.take(sorted(kept))
 
 
 def shard_records(folder: Path) -> Records:

@@ -35,6 +35,8 @@ ON_CARD = "planted_auroc_"  # and a fault: on a card, the AUROC of right pairs a
 LEFT_OUT = "left_out"  # on a card: the parts of a mixture that had nothing to learn from, and why
 UNCALIBRATED = "uncalibrated"  # on a card: why the filter's probability is none to cut by; null where it is one
 
+WEIGHTS = ("checkpoint", "captioner", "encoder", "reference", "teacher")  # fields of rules that are paths of weights
+
 Progress = Callable[[int, int, dict[str, float]], None]
 Scores = dict[str, NDArray[np.float32]]
 
@@ -207,7 +209,7 @@ def write_card(
     card = {
         "format": 1,
         "method": method,
-        "rules": asdict(rules),
+        "rules": public_rules(rules),
         "data": {"sha256": trained_on.sha256(), "pairs": len(trained_on.clean), "pool": len(trained_on.pool)},
         "metrics": {k: v if math.isfinite(v) else None for k, v in metrics.items()},
         "versions": versions(),
@@ -215,6 +217,20 @@ def write_card(
     }
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder, card)
+
+
+def public_rules(rules: Any) -> dict[str, Any]:
+    """``rules`` as a card says them: what a training begins with (`WEIGHTS`) by its hash, for a path may name a place
+    or a person."""
+    return dict(_without_paths(asdict(rules)))
+
+
+def _without_paths(value: Any, name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {k: _without_paths(v, k) for k, v in value.items()}
+    if name in WEIGHTS and isinstance(value, str):
+        return checkpoint_hash(value)
+    return Path(value).stem if name == "arch" and str(value).endswith(".json") else value
 
 
 def versions() -> dict[str, str]:

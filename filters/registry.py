@@ -310,9 +310,8 @@ class CapfiltRules(BaseModel):
 class CleanRules(BaseModel):
     """What the filters are trained on: records that reviewers marked good in ``marks``, or all of ``folder`` (the
     shards of an earlier run); else those the ``clean`` column of the reports declares, else those of the train split
-    whose text has ``min_words`` words and no second patient (what many share is boilerplate). With ``folds``, of those
-    the part ``agree`` on which networks trained on the other folds agree most. At most ``max_pairs``, lowest keys
-    first."""
+    whose text has ``min_words`` words and no second patient (what many share is boilerplate). At most ``max_pairs``,
+    lowest keys first."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -324,21 +323,11 @@ class CleanRules(BaseModel):
     """Where nothing is declared: fewest words of a text that is taken for right."""
     max_pairs: Annotated[int, Field(ge=8)] = 100_000
     """Most pairs that are trained on, lowest keys first."""
-    folds: Annotated[int, Field(ge=0, le=10)] = 0
-    """Networks trained on the others' folds that must agree; 0: none."""
-    agree: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Share on which they agree most, that stays."""
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if self.folder is not None and self.marks is not None:
             raise ValueError("folder and marks: give one of them")
-        return self
-
-    @model_validator(mode="after")
-    def _at_least_two_folds(self) -> Self:
-        if self.folds == 1:
-            raise ValueError("folds: 1 leaves nothing to train on; 0 (none) or 2 and more")
         return self
 
 

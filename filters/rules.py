@@ -135,10 +135,6 @@ class FilterTrainingRules(CommonRules):
     """Share of images that are flipped, with the sides in their texts exchanged."""
     bf16: bool = True
     """Autocast on a GPU."""
-    finetune: Count = 0
-    """Epochs on a second, cleaner set (DFN, 2309.17425, section 4)."""
-    finetune_lr: float = 1e-4
-    """The rate of those."""
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,11 @@ from curate.intact import part_path
 from curate.places import place
 from curate.record import live
 from curate.storage import commit_folder, local_folder, read_table, remove_tree, scratch_folder
-from filters.clean import agreeing, clean_keys, seen_in_evaluation, shard_records
+from filters.clean import clean_keys, seen_in_evaluation, shard_records
 from filters.drift import score_reference
 from filters.findings import concept, language_read
 from filters.method import NO_RECORDS, Records, TrainingSet, add_to_card, module_of
 from filters.registry import CleanRules
-from filters.rules import FilterTrainingRules
 from filters.score import Needs, Scorer, prepare
 from filters.training.curve import read_curve
 
@@ -92,7 +91,7 @@ class TrainTask:
         out = place(self.out)
         with scratch_folder(out) as scratch:
             remove_tree(out, out.parent)  # of an attempt that was not committed, or damaged since
-            data = self._data(scratch / "clean")
+            data = self._data()
             if data is None:  # an archive with nothing usable needs no filter
                 return pa.table({"key": pa.array([], pa.string())})
             with about(f"filters.{self.name}" if self.name else "filter"):
@@ -105,7 +104,7 @@ class TrainTask:
         """The filter's files; none where there was nothing to train on."""
         return sorted(p for p in place(self.out).rglob("*") if p.is_file())
 
-    def _data(self, scratch: Path) -> TrainingSet | None:
+    def _data(self) -> TrainingSet | None:
         """The clean set and the unlabelled pool, both without what is, or nearly is, in an evaluation split."""
         names = ["key", "patient", "official_split", "clean", "text", "text_hash", "pixel_hash", "phash"]
         rows = self.pool.rows(names)
@@ -121,9 +120,9 @@ class TrainTask:
         pool = self.pool.records(unlabelled) if unlabelled else NO_RECORDS
         brought = self.clean.folder is not None or self.marked is not None
         declared = brought or any(r["clean"] is not None for r in rows)
-        return TrainingSet(self._clean(rows, held_out, scratch), pool, declared)
+        return TrainingSet(self._clean(rows, held_out), pool, declared)
 
-    def _clean(self, rows: list[dict[str, Any]], held_out: list[dict[str, Any]], scratch: Path) -> Records:
+    def _clean(self, rows: list[dict[str, Any]], held_out: list[dict[str, Any]]) -> Records:
         if self.clean.folder is not None:
             brought = shard_records(self.clean.folder)
             known = {r["key"] for r in held_out}
@@ -134,11 +133,7 @@ class TrainTask:
                 lacking = "no record of the train split is marked good"
                 raise RecipeError("clean.marks", lacking, "curate browse RUN --reviewer NAME, and mark some")
             return self.pool.records(set(here[: self.clean.max_pairs]))
-        chosen = self.pool.records(set(clean_keys(rows, self.clean)))
-        if not self.clean.folds:
-            return chosen
-        quick = FilterTrainingRules(epochs=10, threads=getattr(self.rules, "threads", 1))
-        return agreeing(chosen, self.clean, quick, scratch)
+        return self.pool.records(set(clean_keys(rows, self.clean)))
 
 
 def remember_pool(folder: Path, pool: Records) -> None:

@@ -31,7 +31,7 @@ from curate.storage import (
     read_marker,
 )
 from curate.task import Deferred, defer
-from filters.method import checkpoint_hash, filter_hash
+from filters.method import WEIGHTS, checkpoint_hash, filter_hash
 from pipelines.recipe.recipe import Recipe
 
 ORDER = (
@@ -137,7 +137,7 @@ class Pipeline:
         def task(out: str) -> Deferred:
             return defer("filters.task:TrainTask", *given_rules, out, name=name, marked=self._marked)
 
-        step = Step(f"train-{name}", task(""), 1, config, inputs, version=8)
+        step = Step(f"train-{name}", task(""), 1, config, inputs, version=9)
         return replace(step, task=task(str(step.folder(self.run) / "model")))
 
     @cached_property
@@ -355,7 +355,7 @@ def _weights(rules: Any) -> dict[str, str | None]:
         value = getattr(rules, part.name)
         if is_dataclass(value):
             found |= _weights(value)
-        elif part.name in ("checkpoint", "captioner", "encoder", "reference"):
+        elif part.name in WEIGHTS:
             found[part.name] = checkpoint_hash(value)
     return found
 

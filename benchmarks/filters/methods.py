@@ -61,7 +61,8 @@ def score(folder: Path, pool: Records) -> tuple[Columns, float]:
     """Columns of the filter in ``folder`` over the pool, its score as "", and CPU-seconds."""
     began = time.process_time()
     scorer = Scorer({"s": str(folder)}, "cpu", 1)
-    parts = [scorer(b) for b in prepare(pool.images, pool.texts, scorer.needs, 64)]
+    whose = list(zip(pool.keys, pool.groups, strict=True))
+    parts = [scorer(b) for b in prepare(pool.images, pool.texts, scorer.needs, 64, whose=whose)]
     spent = time.process_time() - began
     return {name[2:]: np.concatenate([p[name] for p in parts]) for name in scorer.columns}, spent
 

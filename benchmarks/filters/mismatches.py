@@ -58,9 +58,9 @@ class Pairs:
         return PairFeatures(own.names, own.groups, own.images, other.sentences, other.texts)
 
 
-def read(data: Path, name: str, work: Path, faults: bool = False) -> Pairs:
+def read(data: Path, name: str, work: Path, faults: bool = False, pictures: bool = True) -> Pairs:
     """A set, with its own ``faults`` (placeholders, captions of three words) or without; features are kept in ``work``,
-    and with faults no pictures beside them."""
+    and ``pictures`` are left out where nobody asks them."""
     column, kinds = SETS[name]
     with (data / name / "pairs.csv").open(newline="", encoding="utf-8") as file:
         rows = [r for r in csv.DictReader(file) if r[column].strip() and _path(data / name, r).is_file()]
@@ -69,7 +69,7 @@ def read(data: Path, name: str, work: Path, faults: bool = False) -> Pairs:
     kept = work / f"features-{name}{'-faults' * faults}.npz"
     records = Records(
         [f"{r['group_id']}-{i:05d}" for i, r in enumerate(rows)],
-        [b"" if faults and kept.exists() else _shrunk(_path(data / name, r).read_bytes()) for r in rows],
+        [b"" if kept.exists() and not pictures else _shrunk(_path(data / name, r).read_bytes()) for r in rows],
         [r[column] for r in rows],
         [r["group_id"] for r in rows],
     )
@@ -93,7 +93,7 @@ def measure(data: Path, seeds: int, work: Path, heads: bool = True) -> dict[str,
     """set -> "clean" or "none" -> kind of mismatch -> method -> AUROC by planting; of the judges also the difference to
     the best other, what they say of how many are right, and the calibration error; CPU-seconds."""
     found: dict[str, Any] = {}
-    with frozen.cached_features():
+    with frozen.cached_features(work / "towers.safetensors"):
         for name in SETS:
             pairs = read(data, name, work)
             for mode in ("clean", "none"):

@@ -110,7 +110,7 @@ def measure(data: Path, work: Path, test: bool = True, heads: bool = True) -> di
     right, wrong = ([(c.image, getattr(c, part)) for c in told if c.image in asked] for part in ("right", "wrong"))
     kinds = np.array([c.kind for c in told if c.image in asked])
     owner = np.array([image for image, _ in right])
-    with frozen.cached_features():
+    with frozen.cached_features(work / "towers.safetensors"):
         clean, good, bad = (
             records_of(data, rows, part) for rows, part in zip((statements, right, wrong), "crw", strict=True)
         )

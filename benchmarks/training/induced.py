@@ -11,7 +11,8 @@ cases, a case's mean, and its difference to the whole pool of the same seed; sec
 picture R@10, and for vqa_rad the statements that are nearer to their picture than their contrary (denial, side or
 position). Seeds and cases are crossed random effects: intervals draw both again (the pigeonhole bootstrap, Owen 2007,
 which is never too narrow). "Pooled" is the mean over the sets; "of the oracle's" is the gain over what right pairs
-alone would gain.
+alone would gain. `OURS`, whose parts learn from pictures, costs too much for all of it: it is asked of `OURS_SEEDS`
+seeds of one kind, with the AUROC of each filter's score against exchanged pairs beside.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from sklearn.decomposition import PCA
 
 from benchmarks import frozen
 from benchmarks.filters import statements
+from benchmarks.filters.methods import score as columns_of
 from benchmarks.filters.mismatches import SETS, Pairs, read
 from benchmarks.filters.planting import deranged
 from curate.export.repeat import key_words, soft_cap, uniform
@@ -43,7 +45,9 @@ from filters.judges.method import PACKAGED, features, open_towers
 from filters.judges.spaces import Rows
 from filters.method import Batch, Records, TrainingSet
 from filters.methods import text_quality
+from filters.methods.ours import method as ours
 from filters.metrics import auroc
+from filters.registry import make_rules
 from filters.training.objectives.losses import contrastive
 
 NATURAL = "as it is"
@@ -53,6 +57,12 @@ KINDS: dict[str, tuple[str, float]] = {NATURAL: ("image", 0.0)} | {
 ALL, RANDOM, ORACLE, ONLINE = "all", "random", "right pairs alone", "online, by prototypes"
 DRAWN = {"judges, drawn up to 4 times": 0.0, "judges, drawn, penalty 1": 1.0}  # `select.repeats`, and its penalty
 CURATED = (NATURAL, "image 60%")  # where these, and prototypes, are tried
+_JUDGED = ("judges", "text_quality", "image_quality")
+OURS: dict[str, tuple[dict[str, Any], bool]] = {  # its rules, and whether a clean set is declared
+    "ours of judges": ({"parts": _JUDGED}, False),
+    "ours, a clean set": ({"part_rules": {"dfn": {"arch": "lit", "tokenizer": "open_clip"}}}, True),
+}
+OURS_KIND, OURS_SEEDS = "image 60%", 3
 VQA = "vqa_rad"
 POOLED = "pooled"
 PRIMARY = "text to picture AUROC"
@@ -82,8 +92,8 @@ def measure(data: Path, seeds: int, work: Path, kinds: Iterable[str] = tuple(KIN
     gain; of "all" the mean itself; "own faults" -> set -> filter -> AUROC against them, a seed each; "cpu-s". Each seed
     of a kind is kept in ``work`` when it is done."""
     torch.set_num_threads(1)
-    sets = {name: read(data, name, work, faults=True) for name in SETS} | {VQA: _statements(data, work)}
-    sets = {name: _reduced(pairs) for name, pairs in sets.items()}
+    read_sets = {name: read(data, name, work, faults=True, pictures=OURS_KIND in kinds) for name in SETS}
+    sets = {name: _reduced(pairs) for name, pairs in {**read_sets, VQA: _statements(data, work)}.items()}
     contraries = _contraries(data, work)
     found: dict[str, Any] = {}
     for kind in kinds:
@@ -94,7 +104,50 @@ def measure(data: Path, seeds: int, work: Path, kinds: Iterable[str] = tuple(KIN
                 commit_json(kept, _seed_of(kind, seed, sets, contraries))
             done.append(read_json(kept))
         found[kind] = told_of(done)
+        if kind == OURS_KIND:
+            found["ours"] = _ours(seeds, sets, done, work)
     return found | {"seeds": seeds}
+
+
+def _ours(seeds: int, sets: dict[str, Reduced], done: Sequence[dict[str, Any]], work: Path) -> dict[str, Any]:
+    """`summary` of the first seeds, those of `OURS` among the selections; "auroc" -> set -> filter -> of each seed."""
+    told: list[Told] = []
+    aurocs: dict[str, dict[str, list[float]]] = {}
+    for seed, others in zip(range(1, min(seeds, OURS_SEEDS) + 1), done, strict=False):
+        for name in SETS:
+            kept = work / f"induced-ours-{name}-{seed}.json"
+            if not kept.exists():
+                with frozen.cached_features(work / "towers.safetensors"):
+                    commit_json(kept, _ours_of_seed(*sets[name], seed))
+            found = read_json(kept)
+            told = told if len(told) == seed else [*told, {}]
+            told[-1][name] = {**others["told"][name], **found["told"]}
+            for by, value in found["auroc"].items():
+                aurocs.setdefault(name, {}).setdefault(by, []).append(value)
+    return {**summary(told), "auroc": aurocs, "seeds": len(told)}
+
+
+def _ours_of_seed(pairs: Pairs, turn: Callable[[Rows], Rows], seed: int) -> dict[str, Any]:
+    began, ground = time.process_time(), _parted(pairs, seed)
+    pool, wrong = _exchanged(ground, OURS_KIND, seed)
+    pictures = dict(zip(pairs.records.keys, pairs.records.images, strict=True))
+    scores, told = scored(ground.clean, pool, seed, texts=False), {}
+    keep = round((1 - KINDS[OURS_KIND][1]) * len(pool))
+    for by, (rules, declared) in OURS.items():
+        clean, asked = (
+            Records(p.names, [pictures[n] for n in p.names], p.texts, p.groups) for p in (ground.clean, pool)
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            training = TrainingSet(clean if declared else asked, asked, declared)
+            ours.train(training, Path(folder), make_rules("ours", {"seed": seed, **rules}))
+            scores[by] = columns_of(Path(folder), asked)[0][""].astype(np.float64)
+        best = np.argsort(-scores[by], kind="stable")[:keep]
+        told[by] = _examined(induced(pool.take(best), seed), ground.held, None)
+    return {
+        "told": told,
+        "auroc": {by: auroc(score, ~wrong) for by, score in scores.items()},
+        "cpu-s": time.process_time() - began,
+    }
 
 
 def told_of(done: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -147,18 +200,23 @@ def _of_seed(
     ground: Ground, kind: str, seed: int, contraries: Contraries | None
 ) -> tuple[dict[str, dict[str, ByCase]], dict[str, Scores]]:
     """selection -> measure -> case -> mean; and the filters' scores of the pool."""
-    level, share = KINDS[kind]
-    right = ground.pool if kind == NATURAL else ground.pool.take(~ground.faulty)
-    source = deranged(right.groups, right.texts, [""] * len(right), level, "random", share, seed)
-    other = right.take(source)
-    pool = replace(right, sentences=other.sentences, texts=other.texts)
-    wrong = np.array([a != b for a, b in zip(right.texts, pool.texts, strict=True)])
+    pool, wrong = _exchanged(ground, kind, seed)
     scores = scored(ground.clean, pool, seed, texts=kind == NATURAL)
     chosen = selections(scores, pool, ground.faulty if kind == NATURAL else wrong, kind, seed)
     heads = {name: induced(pool.take(rows), seed) for name, rows in chosen.items()}
     if kind in CURATED:
         heads[ONLINE] = induced(pool, seed, prototypes=_PROTOTYPES)
     return {name: _examined(each, ground.held, contraries) for name, each in heads.items()}, scores
+
+
+def _exchanged(ground: Ground, kind: str, seed: int) -> tuple[PairFeatures, NDArray[np.bool_]]:
+    """The pool of a kind, and which of its pairs got another's text."""
+    level, share = KINDS[kind]
+    right = ground.pool if kind == NATURAL else ground.pool.take(~ground.faulty)
+    source = deranged(right.groups, right.texts, [""] * len(right), level, "random", share, seed)
+    other = right.take(source)
+    pool = replace(right, sentences=other.sentences, texts=other.texts)
+    return pool, np.array([a != b for a, b in zip(right.texts, pool.texts, strict=True)])
 
 
 def selections(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.training.answers import Name, cells_of, enough, gap, rows
-from benchmarks.training.induced import KINDS, NATURAL, POOLED, PRIMARY, SETS, VQA
+from benchmarks.training.induced import KINDS, NATURAL, OURS_KIND, POOLED, PRIMARY, SETS, VQA
 from benchmarks.training.synthetic import SAME
 from filters.compare.outcome import ALL, Estimate, estimate
 
@@ -31,7 +31,7 @@ def markdown(results: Results) -> str:
     for what, wanted, measured, reached in promised:
         lines.append(f"| {what} | {wanted} | {measured} | {'–' if reached is None else 'yes' if reached else 'no'} |")
     tables = [_selections("Synthetic pool", cells_of(results, "synthetic"), SYNTHETIC)]
-    tables += [_pooled(results), _by_set(results)]
+    tables += [_pooled(results), _ours(results), _by_set(results)]
     return "\n".join(lines + [line for part in tables for line in part])
 
 
@@ -110,6 +110,19 @@ def _pooled(results: Results) -> Iterator[str]:
             yield f"| {name} | {' | '.join(_gain(told.get(name)) for told in gains.values())} |"
 
 
+def _ours(results: Results) -> Iterator[str]:
+    """`OURS` beside the others, on the seeds that were asked of it: AUROC against exchanged pairs, and gains."""
+    for one in (found["ours"] for found in results.get("real", {}).values() if "ours" in found):
+        yield ""
+        yield f"| {OURS_KIND}, {one['seeds']} seeds | {' | '.join(f'{n}, AUROC | {n}, gain' for n in one['auroc'])} |"
+        yield "|---|" + "---|" * 2 * len(one["auroc"])
+        for by in next(iter(one[name][PRIMARY] for name in one["auroc"])):
+            cells = []
+            for name, aurocs in one["auroc"].items():
+                cells += [said(estimate(aurocs[by])) if by in aurocs else "–", _gain(one[name][PRIMARY].get(by))]
+            yield f"| {by} | {' | '.join(cells)} |"
+
+
 def _by_set(results: Results) -> Iterator[str]:
     """Every measure of every set: the gain over all; and how well the sets' own faults are found."""
     for one in results.get("real", {}).values():
@@ -123,7 +136,7 @@ def _by_set(results: Results) -> Iterator[str]:
 
 
 def _gain(found: dict[str, Any] | None) -> str:
-    if found is None:
+    if found is None or "gain" not in found:
         return "–"
     shown = f"{found['gain']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
     share = found.get("of the oracle's")

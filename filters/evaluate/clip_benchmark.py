@@ -12,20 +12,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from curate.errors import RecipeError
-from filters.evaluate.sets import MAX_IMAGE_BYTES, MAX_TEXT_BYTES, EvalSet, Lazy, matches, unique
-from filters.training.shards import tar_members
+from filters.evaluate.sets import MAX_TEXT_BYTES, EvalSet, Lazy, matches, unique
+from filters.training.shards import Shards, shards_in
 
 TYPE, CLASSES, TEMPLATES, SHARDS = (
     "dataset_type.txt", "classnames.txt", "zeroshot_classification_templates.txt", "nshards.txt",
 )  # fmt: skip
-_IMAGES = (".webp", ".png", ".jpg", ".jpeg")
-Span = tuple[Path, int, int]  # of a member: its tar, offset and size
 
 
 def is_clip_benchmark(folder: Path, split: str) -> bool:
@@ -45,14 +42,12 @@ def read_clip_benchmark(folder: Path, split: str) -> EvalSet:
     kind = (_text(folder / TYPE) or "classification").strip().lower()
     if kind not in ("classification", "retrieval"):
         raise RecipeError("data", f"{folder / TYPE} says {kind[:40]!r}", "classification or retrieval")
-    skipped: Counter[str] = Counter()
-    suffix = "txt" if kind == "retrieval" else "cls"
-    samples = (sample for tar in _tars(part) for sample in _samples(tar, skipped))
-    usable = [(key, members) for key, members in samples if _usable(members, suffix, skipped)]
-    keys = unique([key for key, _ in usable])
-    images = [Lazy(partial(_read, members["image"])) for _, members in usable]
+    _check_shards(part)
+    shards = shards_in(part, ".txt" if kind == "retrieval" else ".cls")
+    keys = unique([str(key) for key in shards.keys])
+    images, skipped = images_of(shards), Counter(shards.skipped)
     bare = EvalSet(folder.name, keys, images, [()] * len(keys), list(keys), known_patients=False, skipped=skipped)
-    values = [_read(members[suffix]).decode("utf-8", "replace") for _, members in usable]
+    values = [shards.text(i) for i in range(len(keys))]
     return _with_captions(bare, values) if kind == "retrieval" else _with_labels(bare, values, folder)
 
 
@@ -93,47 +88,22 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _tars(part: Path) -> list[Path]:
+def _check_shards(part: Path) -> None:
+    """RecipeError where a shard of those that the split says it has is missing."""
     count = _text(part / SHARDS)
     if count is None:
-        return sorted(part.glob("*.tar"))
+        return
     if not count.strip().isdecimal() or len(count.strip()) > 7:
         raise RecipeError("data", f"{part / SHARDS} holds no number", "how many shards there are")
-    tars = [part / f"{i}.tar" for i in range(int(count))]
-    missing = [t.name for t in tars if not t.is_file()]
-    if missing:
-        problem = f"{part} lacks {missing[0]}, and {SHARDS} says {len(tars)} shards"
+    if missing := [f"{i}.tar" for i in range(int(count)) if not (part / f"{i}.tar").is_file()]:
+        problem = f"{part} lacks {missing[0]}, and {SHARDS} says {int(count)} shards"
         raise RecipeError("data", problem, "fetch the missing shards, or correct the number")
-    return tars
 
 
-def _samples(tar: Path, skipped: Counter[str]) -> Iterator[tuple[str, dict[str, Span]]]:
-    """Records of one tar: members that share a name up to its last suffix, since a key may contain dots (a UID). Of a
-    truncated tar the readable members are returned."""
-    records: dict[str, dict[str, Span]] = {}
-    for name, offset, size in tar_members(tar, skipped):
-        stem, suffix = name.rpartition("/")[2].rpartition(".")[::2]
-        part = "image" if f".{suffix.lower()}" in _IMAGES else suffix.lower()
-        if part in ("image", "cls", "txt"):
-            records.setdefault(stem, {}).setdefault(part, (tar, offset, size))
-    return iter(records.items())
+def images_of(shards: Shards) -> list[Lazy]:
+    """The pictures of shards, each read when it is asked for."""
+    return [Lazy(partial(_image, shards, i)) for i in range(len(shards))]
 
 
-def _usable(members: dict[str, Span], wanted: str, skipped: Counter[str]) -> bool:
-    problem = (
-        "without an image" if "image" not in members
-        else "without a caption" if wanted not in members and wanted == "txt"
-        else "without a label" if wanted not in members
-        else "too large" if members["image"][2] > MAX_IMAGE_BYTES or members[wanted][2] > MAX_TEXT_BYTES
-        else ""
-    )  # fmt: skip
-    if problem:
-        skipped[problem] += 1
-    return not problem
-
-
-def _read(span: Span) -> bytes:
-    path, offset, size = span
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(size)
+def _image(shards: Shards, i: int) -> bytes:
+    return shards.read(i).image

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from curate.errors import RecipeError
 from curate.sources.reports.formats import format_of
-from filters.evaluate.clip_benchmark import is_clip_benchmark, read_clip_benchmark
-from filters.evaluate.sets import FACTS, EvalSet, Lazy, gather, matches, unique
+from filters.evaluate.clip_benchmark import images_of, is_clip_benchmark, read_clip_benchmark
+from filters.evaluate.sets import FACTS, EvalSet, gather, matches, unique
 from filters.evaluate.tables import class_folders, read_classes, read_pairs
 from filters.training.shards import Shards, open_shards
 
@@ -82,7 +81,7 @@ def shard_set(folder: Path, name: str) -> EvalSet:
     return EvalSet(
         name=name,
         keys=keys,
-        images=[Lazy(partial(_image, shards, i)) for i in range(len(keys))],
+        images=images_of(shards),
         texts=texts,
         groups=[p or k for p, k in zip(patients, keys, strict=True)],
         facts=gather(rows),
@@ -94,10 +93,6 @@ def shard_set(folder: Path, name: str) -> EvalSet:
 
 def _known(facts: dict[str, Any]) -> dict[str, Any]:
     return {n: facts[n] for n in (*FACTS, "age") if facts.get(n) is not None}
-
-
-def _image(shards: Shards, i: int) -> bytes:
-    return shards.read(i).image
 
 
 def read_hashes(shards: Shards) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,6 @@ regression on frozen embeddings of image and text and their product.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,20 +21,17 @@ from filters.method import (
     Records,
     Scores,
     TrainingSet,
-    checkpoint_hash,
     of_valid,
-    read_card,
     reading,
     write_card,
 )
 from filters.methods.two_towers import Towers
 from filters.metrics import auroc
 from filters.registry import BinaryRules as Rules
-from filters.rules import FilterTrainingRules
 from filters.score import Needs, prepare
-from filters.towers.model import TOWERS, bring_towers, open_towers
+from filters.towers.model import open_towers
 from filters.training.distributed import determinism
-from filters.training.filter import train_filter
+from filters.training.filter import own_towers
 from filters.training.plan import hold_out
 
 _PENALTY = 0.1  # a pair, of half the squared weights of standardised features
@@ -72,7 +68,8 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
         raise RunError(f"{found}: the binary filter tells one from the other and needs {LEAST} of each")
     out.mkdir(parents=True, exist_ok=True)
     clean, pool = data_.clean.sorted(), data_.pool.at_most(round(rules.share * len(data_.clean)))
-    towers = _encoder(rules, clean, pool, out)
+    both = clean.images + pool.images, clean.texts + pool.texts, clean.groups + pool.groups
+    towers = Towers(own_towers(rules, *both, out), None)
     with determinism(rules.seed, rules.threads):
         rows = [_rows(towers, records) for records in (clean, pool)]
         if min(len(r) for r, _ in rows) < LEAST:
@@ -82,9 +79,8 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
         progress(1, 1, metrics)
     arrays = {name: getattr(classifier, name) for name in _ARRAYS} | {"intercept": np.array([classifier.intercept])}
     save_file(arrays, out / "model.safetensors")
-    public = replace(rules, encoder=checkpoint_hash(rules.encoder))
     about = {**towers.filter.preprocessing, "native": towers.native}
-    write_card(out, "binary", public, data_, metrics, preprocessing=about)
+    write_card(out, "binary", rules, data_, metrics, preprocessing=about)
     return metrics
 
 
@@ -98,18 +94,6 @@ def load(folder: Path, device: str = "auto") -> Binary:
             raise ValueError
         classifier = Linear(center, scale, weights, float(found["intercept"][0]))
     return Binary(towers, classifier)
-
-
-def _encoder(rules: Rules, clean: Records, pool: Records, out: Path) -> Towers:
-    """The towers, copied into the filter's folder, or trained there."""
-    if rules.encoder is not None:
-        read_card(Path(rules.encoder))
-        bring_towers(Path(rules.encoder), out)
-    else:
-        how = FilterTrainingRules(seed=rules.seed, threads=rules.threads, device=rules.device)
-        both = (clean.images + pool.images, clean.texts + pool.texts, clean.groups + pool.groups)
-        train_filter(*both, out / TOWERS, how)
-    return Towers(open_towers(out, rules.device), None)
 
 
 def _rows(towers: Towers, records: Records) -> tuple[NDArray[np.float64], list[str]]:

@@ -10,42 +10,38 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from curate.errors import RecipeError
 from filters.method import Progress as Progress
-from filters.method import checkpoint_hash, pair_digest, versions
+from filters.method import pair_digest, public_rules, read_card, versions
 from filters.metrics import KS, against_others, auroc_with_interval, ranks
 from filters.rules import FilterTrainingRules as FilterTrainingRules
 from filters.rules import check_filter_training
 from filters.towers.layers import set_patch_dropout
 from filters.towers.lit import LitModel
-from filters.towers.model import Filter, arch_of, create_filter, save_filter
+from filters.towers.model import TOWERS, Filter, arch_of, bring_towers, create_filter, open_towers, save_filter
 from filters.training.curve import Row, write_epochs
 from filters.training.distributed import DistributedContext, determinism
-from filters.training.loop import Course, Trainer, train_epochs
+from filters.training.loop import Trainer, train_epochs
 from filters.training.memory import MIN_TEXTS as MIN_TEXTS
 from filters.training.memory import (
     MemorySteps,
     Pairs,
-    Phase,
+    Reference,
     cached_features,
     decode_pairs,
     embed,
     read_reference,
-    text_features,
 )
 from filters.training.objectives.contrastive import Contrastive
+from filters.training.optimizers import Course
 from filters.training.plan import hold_out
 
 _SHUFFLES = 16  # wrong texts for each held-out image
-Columns = tuple[Sequence[bytes], Sequence[str], Sequence[str]]
 
 
 def train_filter(
@@ -55,47 +51,51 @@ def train_filter(
     out: Path,
     rules: FilterTrainingRules,
     progress: Progress | None = None,
-    second: Columns | None = None,
 ) -> dict[str, float]:
     """Train on n pairs and write the filter's folder ``out``; returns the metrics that are on its card.
 
     ``images`` are encoded PNG or JPEG bytes, ``groups`` name the patient: a held-out patient is in no training pair.
     ``progress(epoch, epochs, {"loss": ..., "lr": ...})`` after each epoch. The order of the pairs does not matter.
-    Equal inputs, ``seed`` and ``threads`` give equal bytes on one kind of machine. ``second`` (images, texts,
-    groups) is used by the last ``rules.finetune`` epochs; without it they use the first set again.
+    Equal inputs, ``seed`` and ``threads`` give equal bytes on one kind of machine.
 
     With no ``epochs`` the checkpoint is unchanged, and the pairs only measure it. A clean set with fewer distinct texts
     than ``batch`` is trained in smaller batches. Raises RunError if it has fewer than `MIN_TEXTS`, or the loss is not
     finite; RecipeError if the model's parts do not fit together.
     """
     check_filter_training(rules)
-    first, digest = _sorted(images, texts, groups)
-    second_pairs, second_digest = (first, digest) if second is None else _sorted(*second)
+    columns, digest = _sorted(images, texts, groups)
     with determinism(rules.seed, rules.threads):
-        network = create_filter(rules.model, first[1], rules.vocab, rules.device, rules.objective)
-        pairs = _prepare(network, first, rules)
+        network = create_filter(rules.model, columns[1], rules.vocab, rules.device, rules.objective)
+        pairs = _prepare(network, columns, rules)
         held_out = hold_out(list(pairs.groups), rules.holdout, rules.seed)
         curve: list[Row] = []
         if rules.epochs:
-            curve += _learn(network, _phase(network, pairs, ~held_out, rules, first), rules, progress)
-        if rules.finetune:
-            cleaner = pairs if second is None else _prepare(network, second_pairs, rules)
-            allowed = ~np.isin(
-                cleaner.groups, pairs.groups[held_out]
-            )  # no held-out patient enters through the second set
-            phase = _phase(network, cleaner, allowed, rules, None)
-            curve += _learn(network, phase, rules, progress, rules.epochs)
+            reference = None
+            if rules.reference is not None:
+                reference = read_reference(rules.reference, *columns, rules.device).take(~held_out)
+            curve = _learn(network, pairs.take(~held_out), rules, reference, progress)
         metrics = evaluate(network, pairs.take(held_out), rules.seed)
     metrics |= {
         "train_pairs": float((~held_out).sum()) if curve else 0.0,
-        "undecodable": float(len(first[0]) - len(held_out)),
+        "undecodable": float(len(columns[0]) - len(held_out)),
     }
     if curve:
         metrics["loss"] = curve[-1]["loss"]
-    hashes = {"sha256": digest} | ({} if second is None else {"second": second_digest})
-    save_filter(network, out, _card(network, rules, hashes, metrics))
+    save_filter(network, out, _card(network, rules, digest, metrics))
     write_epochs(out, curve)
     return metrics
+
+
+def own_towers(rules: Any, images: Sequence[bytes], texts: Sequence[str], groups: Sequence[str], out: Path) -> Filter:
+    """The towers that a filter in ``out`` looks through, and its folder holds: those of ``rules.encoder``, or new ones
+    trained on these pairs by the rules' seed, threads and device."""
+    if rules.encoder is not None:
+        read_card(Path(rules.encoder))
+        bring_towers(Path(rules.encoder), out)
+    else:
+        how = FilterTrainingRules(seed=rules.seed, threads=rules.threads, device=rules.device)
+        train_filter(images, texts, groups, out / TOWERS, how)
+    return open_towers(out, rules.device)
 
 
 def _sorted(
@@ -122,16 +122,16 @@ def _prepare(network: Filter, columns: tuple[list[bytes], list[str], list[str]],
 
 
 def _learn(
-    network: Filter, phase: Phase, rules: FilterTrainingRules, progress: Progress | None, before: int = 0
+    network: Filter, pairs: Pairs, rules: FilterTrainingRules, reference: Reference | None, progress: Progress | None
 ) -> list[Row]:
-    """Train one phase; the rows of its epochs, numbered from ``before`` on."""
-    steps = MemorySteps(network, phase, rules)
+    """Train; the rows of its epochs."""
+    steps = MemorySteps(network, pairs, rules, reference)
     set_patch_dropout(network.model, rules.patch_dropout)
     parts = rules.caption, rules.distill, rules.distill_after, rules.masked
     objective = Contrastive(rules.objective, network, *parts)
-    course = Course.of(rules, lr=phase.lr, bf16=rules.bf16 and network.device.startswith("cuda"))
+    course = Course.of(rules, bf16=rules.bf16 and network.device.startswith("cuda"))
     trainer = Trainer(network.model, objective, course, DistributedContext(device=network.device))
-    curve = train_epochs(trainer, steps, rules.epochs + rules.finetune, progress, before)
+    curve = train_epochs(trainer, steps, rules.epochs, progress)
     set_patch_dropout(network.model, 0.0)
     return curve
 
@@ -150,42 +150,16 @@ def evaluate(trained: Filter, pairs: Pairs, seed: int) -> dict[str, float]:
     return {"holdout_pairs": float(n), **{f"holdout_r{k}": float((rank <= k).mean()) for k in KS}, **measured}
 
 
-def _phase(
-    network: Filter,
-    pairs: Pairs,
-    mask: NDArray[np.bool_],
-    rules: FilterTrainingRules,
-    columns: tuple[list[bytes], list[str], list[str]] | None,
-) -> Phase:
-    """The phase of the pairs under ``mask``; that of the first set (``columns``) with the reference's embeddings."""
-    model = network.model
-
-    def encode(texts: list[str]) -> torch.Tensor:
-        ids = torch.from_numpy(network.tokenizer(texts))
-        return text_features(network, model, ids) if isinstance(model, LitModel) else ids
-
-    if columns is None:
-        return Phase(pairs.take(mask), rules.finetune, rules.finetune_lr, encode)
-    reference = None if rules.reference is None else read_reference(rules.reference, *columns, rules.device).take(mask)
-    return Phase(pairs.take(mask), rules.epochs, rules.lr, encode, reference)
-
-
-def _card(
-    trained: Filter, rules: FilterTrainingRules, hashes: dict[str, str], metrics: dict[str, float]
-) -> dict[str, Any]:
+def _card(trained: Filter, rules: FilterTrainingRules, digest: str, metrics: dict[str, float]) -> dict[str, Any]:
     """The content of card.json. No path and no time: the same filter has the same card wherever it was trained."""
-    origin = checkpoint_hash(rules.model.checkpoint)
-    arch = arch_of(rules.model, trained)
-    recorded = asdict(rules) | {
-        "model": {"arch": arch, "checkpoint": origin, "tokenizer": rules.model.tokenizer},
-        "reference": checkpoint_hash(rules.reference),
-    }
+    arch, recorded = arch_of(rules.model, trained), public_rules(rules)
+    recorded["model"]["arch"] = arch
     return {
         "format": 1,
         "arch": arch,
         "tokenizer": rules.model.tokenizer,
         "rules": recorded,
-        "data": hashes,
+        "data": {"sha256": digest},
         "metrics": {k: v if math.isfinite(v) else None for k, v in metrics.items()},
         "preprocessing": trained.preprocessing,
         "versions": versions(),

@@ -34,7 +34,7 @@ from curate.storage import (
     remove_tree,
     sweep,
 )
-from filters.method import checkpoint_hash, versions
+from filters.method import checkpoint_hash, public_rules, versions
 from filters.rules import TrainingRules, check_training_rules, rules_from
 from filters.towers.blocks import compile_towers
 from filters.towers.encoder import Filter
@@ -44,9 +44,10 @@ from filters.training.curation import Curator
 from filters.training.curve import WALL, Curve, Progress
 from filters.training.distributed import DistributedContext, determinism, find_context, leave
 from filters.training.loader import Steps, check_texts, shard_steps
-from filters.training.loop import Course, Trainer
+from filters.training.loop import Trainer
 from filters.training.objectives import SIGMOID, make_objective
 from filters.training.objectives.protocol import Objective
+from filters.training.optimizers import Course
 from filters.training.plan import Plan, make_plan
 from filters.training.shards import Shards, open_shards
 
@@ -217,7 +218,7 @@ def _save(
         "arch": arch_of(job.rules.model, learner),
         "tokenizer": job.rules.model.tokenizer,
         "objective": job.rules.objective,
-        "rules": {**asdict(job.rules), "model": _no_paths(job.rules)},
+        "rules": public_rules(job.rules),
         "data": {
             "sha256": plan.shards.hash,
             "records": len(plan.shards),
@@ -271,11 +272,6 @@ def _initial_weights(rules: TrainingRules) -> list[str]:
     """Hashes of the initial weights, of the teacher and of the reference."""
     paths = (rules.model.checkpoint, rules.teacher, rules.reference)
     return [checkpoint_hash(path) or "" for path in paths]
-
-
-def _no_paths(rules: TrainingRules) -> dict[str, Any]:
-    """The model's rules with the checkpoint's hash in place of its path."""
-    return {**asdict(rules.model), "checkpoint": checkpoint_hash(rules.model.checkpoint)}
 
 
 def write_state(folder: Path, state: dict[str, Any]) -> None:

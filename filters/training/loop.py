@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,32 +22,10 @@ from filters.towers.blocks import to_device as to_device
 from filters.training.curve import WALL, Row, Window
 from filters.training.distributed import DistributedContext
 from filters.training.objectives.protocol import DeviceBatch, Features, Objective
-from filters.training.optimizers import Averaged, make_optimizer, set_rate
+from filters.training.optimizers import Averaged, Course, make_optimizer, set_rate
 
 _MAX_LOGIT_SCALE = math.log(100)  # Radford et al. 2021, section 2.5
 _MAX_GRADIENT_NORM = 1.0  # of the gradient
-
-
-@dataclass(frozen=True)
-class Course:
-    """Optimizer and schedule. ``warmup`` and ``level`` are shares of the training: the rate rises until ``warmup`` and
-    decays from ``level`` or ``warmup``, whichever is later. ``part``: prefix of a field's name in errors."""
-
-    lr: float
-    weight_decay: float
-    warmup: float = 0.0
-    level: float = 0.0
-    optimizer: Literal["adamw", "lamb"] = "adamw"
-    layer_decay: float = 1.0
-    ema: float = 0.0
-    seed: int = 0
-    bf16: bool = False
-    part: str = ""
-
-    @classmethod
-    def of(cls, rules: Any, **more: Any) -> Course:
-        """From the fields that ``rules`` has, and ``more``."""
-        return cls(**({f.name: getattr(rules, f.name) for f in fields(cls) if hasattr(rules, f.name)} | more))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +53,13 @@ def epoch_steps(
             yield Step((part,), epoch, len(part.ids), k == len(drawn) - 1)
 
 
-def train_epochs(
-    trainer: Trainer, steps: Iterable[Step], epochs: int, progress: Progress | None = None, before: int = 0
-) -> list[Row]:
-    """Train to the end; a row an epoch, numbered from ``before`` on, without wall-clock values. Calls
-    ``progress(epoch, epochs, row)`` for each."""
+def train_epochs(trainer: Trainer, steps: Iterable[Step], epochs: int, progress: Progress | None = None) -> list[Row]:
+    """Train to the end; a row an epoch, without wall-clock values. Calls ``progress(epoch, epochs, row)`` for each."""
     curve: list[Row] = []
     for row in trainer.run(steps):
-        reported = {name: value for name, value in row.items() if name not in WALL}
-        curve.append(reported | {"epoch": before + row["epoch"]})
+        curve.append({name: value for name, value in row.items() if name not in WALL})
         if progress is not None:
-            progress(before + int(row["epoch"]), epochs, curve[-1])
+            progress(int(row["epoch"]), epochs, curve[-1])
     trainer.finish()
     return curve
 

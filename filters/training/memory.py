@@ -4,7 +4,7 @@ negatives, and curated by a reference (a grey 64 px pair takes 4.6 kB)."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -115,17 +115,6 @@ def read_reference(
     return Reference(left, right, *reference.logit())
 
 
-@dataclass(frozen=True)
-class Phase:
-    """One set of pairs and the epochs to train on it. ``encode`` converts texts to the form of ``pairs.ids``."""
-
-    pairs: Pairs
-    epochs: int
-    lr: float
-    encode: Callable[[list[str]], torch.Tensor]
-    reference: Reference | None = None
-
-
 def batch_size(labels: NDArray[np.int64], wanted: int, left_out: float = 0.0) -> int:
     """At most ``wanted`` pairs a step with distinct texts, after ``left_out`` of a super-batch is left out.
 
@@ -140,30 +129,37 @@ def batch_size(labels: NDArray[np.int64], wanted: int, left_out: float = 0.0) ->
 
 
 class MemorySteps:
-    """The steps of a phase."""
+    """The steps of a training on ``pairs``; with a ``reference`` each batch is chosen from a larger one."""
 
-    def __init__(self, learner: Filter, phase: Phase, rules: FilterTrainingRules) -> None:
-        self.learner, self.phase, self.rules = learner, phase, rules
-        left_out = 0.0 if phase.reference is None else rules.filter_ratio
-        self.size = batch_size(phase.pairs.labels, rules.batch, left_out)
+    def __init__(
+        self, learner: Filter, pairs: Pairs, rules: FilterTrainingRules, reference: Reference | None = None
+    ) -> None:
+        self.learner, self.pairs, self.rules, self.reference = learner, pairs, rules, reference
+        left_out = 0.0 if reference is None else rules.filter_ratio
+        self.size = batch_size(pairs.labels, rules.batch, left_out)
         # size of the super-batch: 2406.17711's B = b / (1 - f)
-        self.drawn = min(round(self.size / (1 - left_out)), len(np.unique(phase.pairs.labels)))
+        self.drawn = min(round(self.size / (1 - left_out)), len(np.unique(pairs.labels)))
         self.rng = np.random.default_rng(rules.seed)
         self.generator = torch.Generator().manual_seed(rules.seed)
         self.variants: Variants | None = None
         if rules.negatives or rules.mirror:
             kinds = rules.negative_kinds if rules.negatives else ()
             rng = np.random.default_rng([rules.seed, 1])
-            self.variants = make_variants(list(phase.pairs.sentences), kinds, bool(rules.mirror), phase.encode, rng)
+            self.variants = make_variants(list(pairs.sentences), kinds, bool(rules.mirror), self._encode, rng)
 
     def __iter__(self) -> Iterator[Step]:
-        labels = self.phase.pairs.labels
-        return epoch_steps(self.phase.epochs, lambda: batches(labels, self.drawn, self.rng), self._make_batch)
+        labels = self.pairs.labels
+        return epoch_steps(self.rules.epochs, lambda: batches(labels, self.drawn, self.rng), self._make_batch)
+
+    def _encode(self, texts: list[str]) -> torch.Tensor:
+        """``texts`` in the form of the pairs' ids."""
+        ids, model = torch.from_numpy(self.learner.tokenizer(texts)), self.learner.model
+        return text_features(self.learner, model, ids) if isinstance(model, LitModel) else ids
 
     def _make_batch(self, index: NDArray[np.int64], done: float) -> DeviceBatch:
-        if self.phase.reference is not None:
-            index = self._select(index, self.phase.reference)
-        pixels, ids, labels = self._pairs(index)
+        if self.reference is not None:
+            index = self._select(index, self.reference)
+        pixels, ids, labels = self._rows(index)
         pixels = to_device(pixels, self.learner.device)  # as bytes
         if self.rules.augment and pixels.ndim == 4:
             pixels = augment(pixels, self.generator)
@@ -173,16 +169,16 @@ class MemorySteps:
     def _select(self, index: NDArray[np.int64], reference: Reference) -> NDArray[np.int64]:
         """The batch selected from a super-batch."""
         rows = torch.from_numpy(index)
-        own = logits_of(self.learner, self.phase.pairs.pixels[rows], self.phase.pairs.ids[rows])
+        own = logits_of(self.learner, self.pairs.pixels[rows], self.pairs.ids[rows])
         size, chunks = min(self.size, len(index)), self.rules.chunks
         kind: Any = self.rules.objective
         chosen = select_jointly(own, reference.logits(index), size, chunks, self.generator, kind)
         return np.asarray(index[chosen.numpy()])
 
-    def _pairs(self, index: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+    def _rows(self, index: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
         """Images and texts of the step, some mirrored; labels: the edited texts, and that equal texts are blocked."""
         rows = torch.from_numpy(index)
-        pixels, ids = self.phase.pairs.pixels[rows], self.phase.pairs.ids[rows]
+        pixels, ids = self.pairs.pixels[rows], self.pairs.ids[rows]
         if self.variants is None:
             return pixels, ids, {}
         labels = {"blocked": torch.ones(0, dtype=torch.bool)}

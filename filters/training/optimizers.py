@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import torch
 
@@ -12,27 +13,33 @@ from filters.towers.layers import depths
 from filters.towers.torchvision_ops import ensure
 
 
-class RateRules(Protocol):
-    """The options of an optimizer."""
+@dataclass(frozen=True)
+class Course:
+    """Optimizer and schedule. ``warmup`` and ``level`` are shares of the training: the rate rises until ``warmup`` and
+    decays from ``level`` or ``warmup``, whichever is later. ``part``: prefix of a field's name in errors."""
 
-    @property
-    def lr(self) -> float: ...
+    lr: float
+    weight_decay: float
+    warmup: float = 0.0
+    level: float = 0.0
+    optimizer: Literal["adamw", "lamb"] = "adamw"
+    layer_decay: float = 1.0
+    ema: float = 0.0
+    seed: int = 0
+    bf16: bool = False
+    part: str = ""
 
-    @property
-    def weight_decay(self) -> float: ...
-
-    @property
-    def layer_decay(self) -> float: ...
-
-    @property
-    def optimizer(self) -> Literal["adamw", "lamb"]: ...
+    @classmethod
+    def of(cls, rules: Any, **more: Any) -> Course:
+        """From the fields that ``rules`` has, and ``more``."""
+        return cls(**({f.name: getattr(rules, f.name) for f in fields(cls) if hasattr(rules, f.name)} | more))
 
 
 _BETAS, _EPS = (0.9, 0.98), 1e-6  # Radford et al. 2021, table 19; EVA-CLIP, table 8
 
 
 def make_optimizer(
-    model: torch.nn.Module, rules: RateRules, others: tuple[torch.nn.Module, ...] = ()
+    model: torch.nn.Module, rules: Course, others: tuple[torch.nn.Module, ...] = ()
 ) -> torch.optim.Optimizer:
     """The optimizer of the model's trainable parameters, and of ``others`` (heads used only in training) at the full
     rate.

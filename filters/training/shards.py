@@ -111,17 +111,17 @@ def open_shards(folder: Path) -> Shards:
     return shards_in(folder / "train" if (folder / "train").is_dir() else folder)
 
 
-def shards_in(inside: Path) -> Shards:
+def shards_in(inside: Path, text: str = ".txt") -> Shards:
     """The shards directly in a folder. RecipeError if there is no readable one, or one is compressed.
 
-    Incomplete records and truncated shards are counted in ``skipped``.
+    ``text``: the suffix of what is a record's text. Incomplete records and truncated shards are counted in ``skipped``.
     """
     paths = sorted(p for p in inside.glob("*.tar") if p.is_file())
     if not paths:
         fix = "the 'shards' folder of a run, or a folder of .tar files"
         raise RecipeError("shards", f"{inside} holds no .tar files", fix)
     skipped: Counter[str] = Counter()
-    tables = [_read_tar(path, number, skipped) for number, path in enumerate(paths)]
+    tables = [_read_tar(path, number, skipped, text) for number, path in enumerate(paths)]
     joined = {name: np.concatenate([part[name] for part in tables]) for name in tables[0]}
     if not len(joined["keys"]):
         problems = ", ".join(f"{n} {reason}" for reason, n in sorted(skipped.items())) or "they are empty"
@@ -132,14 +132,14 @@ def shards_in(inside: Path) -> Shards:
     return Shards(inside, tuple(p.name for p in paths), sizes, skipped=skipped, **joined)
 
 
-def _read_tar(path: Path, number: int, skipped: Counter[str]) -> dict[str, NDArray[Any]]:
+def _read_tar(path: Path, number: int, skipped: Counter[str], suffix: str) -> dict[str, NDArray[Any]]:
     keys: list[str] = []
     spans: list[list[tuple[int, int]]] = []
     texts: list[int] = []
     with _mapped(path) as data:
         if data[:6].startswith(_COMPRESSED):
             raise RecipeError("shards", f"{path} is compressed", "gunzip it: records are read by their place in a tar")
-        for key, members in _samples(path, data, skipped):
+        for key, members in _samples(path, data, skipped, suffix):
             start, length = members.get("text", (0, 0))
             text = bytes(data[start : start + length]).strip()
             problem = "without an image" if "image" not in members else "" if text else "without a text"
@@ -166,17 +166,11 @@ def _mapped(path: Path) -> Iterator[Any]:
         yield mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else b""
 
 
-def tar_members(path: Path, skipped: Counter[str]) -> list[tuple[str, int, int]]:
-    """(name, offset, size) of every complete file of a tar; that it is cut short is counted in ``skipped``."""
-    with _mapped(path) as data:
-        return list(_members(path, data, skipped))
-
-
-def _samples(path: Path, data: Any, skipped: Counter[str]) -> Iterator[tuple[str, Spans]]:
+def _samples(path: Path, data: Any, skipped: Counter[str], text: str) -> Iterator[tuple[str, Spans]]:
     """Records in the tar's order: consecutive members with the same stem, which as in WebDataset ends at the name's
     first dot. If a record would have a part twice, its keys may contain dots: see `_split_by_last_dot`."""
     for stem, run in groupby(_members(path, data, skipped), key=lambda member: _stem(member[0])):
-        parts = [(name, part, (start, size)) for name, start, size in run if (part := _part(name)) is not None]
+        parts = [(name, part, (start, size)) for name, start, size in run if (part := _part(name, text)) is not None]
         if len({part for _, part, _ in parts}) < len(parts):
             yield from _split_by_last_dot(stem, parts, skipped)
         elif parts:
@@ -203,9 +197,9 @@ def _stem(name: str) -> str:
     return folder + slash + base.partition(".")[0]
 
 
-def _part(name: str) -> str | None:
+def _part(name: str, text: str) -> str | None:
     last = "." + name.rpartition(".")[2].lower()
-    return "image" if last in _IMAGES else {".txt": "text", ".json": "facts"}.get(last)
+    return "image" if last in _IMAGES else {text: "text", ".json": "facts"}.get(last)
 
 
 def _members(path: Path, data: Any, skipped: Counter[str]) -> Iterator[tuple[str, int, int]]:

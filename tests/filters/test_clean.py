@@ -13,11 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import RecipeError
-from filters.clean import agreeing, clean_keys, seen_in_evaluation, shard_records
+from filters.clean import clean_keys, seen_in_evaluation, shard_records
 from filters.method import Records
 from filters.registry import CleanRules
-from filters.rules import FilterTrainingRules
-from tests.filters.shapes import pairs
 from tests.filters.training.shards import write_shards
 
 
@@ -38,21 +36,6 @@ def test_what_is_or_nearly_is_in_evaluation_is_found_by_key_hash_and_picture():
     held = [row("v", phash=0b1111), row("w")]
     rows = [row("a", pixel_hash="v"), row("b", phash=0b1110), row("c", phash=0b1 << 40), row("w", pixel_hash="z")]
     assert seen_in_evaluation(rows, held) == {"a", "b", "w"}
-
-
-@pytest.mark.slow
-def test_networks_that_have_not_seen_a_pair_find_the_wrong_ones(tmp_path: Path):
-    images, texts, groups = pairs(200)
-    wrong = range(0, 200, 5)
-    moved = {i: texts[(i + 7) % 200] for i in wrong}
-    mixed = [moved.get(i, t) for i, t in enumerate(texts)]
-    records = Records([f"{i:03d}" for i in range(200)], images, mixed, groups)
-    kept = agreeing(
-        records, CleanRules(folds=2, agree=0.5), FilterTrainingRules(epochs=12, batch=16, threads=1), tmp_path
-    )
-    assert len(kept) == 100
-    share = sum(int(key) % 5 == 0 for key in kept.keys) / len(kept)
-    assert share < 0.16  # of 0.2 before
 
 
 def test_a_folder_of_shards_is_read_with_its_patients(tmp_path: Path):

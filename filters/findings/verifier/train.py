@@ -23,10 +23,10 @@ from filters.towers.preprocess import Pixels
 from filters.training.augment import augment
 from filters.training.curve import Row
 from filters.training.distributed import DistributedContext
-from filters.training.loop import Course, Trainer, epoch_steps, to_device, train_epochs
+from filters.training.loop import Trainer, epoch_steps, to_device, train_epochs
 from filters.training.objectives.losses import soft_match
 from filters.training.objectives.protocol import DeviceBatch, Features, Objective
-from filters.training.optimizers import Averaged
+from filters.training.optimizers import Averaged, Course
 
 _AVERAGE = 0.98  # decay of the averaged network, which labels the pool and is saved
 _WARMUP = 0.1

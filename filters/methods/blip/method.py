@@ -8,7 +8,6 @@ the text the picture explains. The proposals of CapFilt are made in `filters.met
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
-from filters.method import Progress, TrainingSet, checkpoint_hash, read_card, write_card
+from filters.method import Progress, TrainingSet, read_card, write_card
 from filters.methods.blip.matcher import Matcher, log_odds
 from filters.methods.blip.network import BlipNet, InitializedModel, open_folder, save_net, start
 from filters.methods.blip.texts import count_seen, rarest, read_texts
@@ -93,10 +92,9 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
     save_net(initial, out)
     write_epochs(out, curve)
     write_object(out / SEEN, count_seen(clean.texts, clean.groups))
-    public = replace(rules, checkpoint=checkpoint_hash(rules.checkpoint), captioner=checkpoint_hash(rules.captioner))
     picture = initial.picture
     about = {"side": blip.net.side, "mean": picture.image_mean, "std": picture.image_std}
-    write_card(out, "blip", public, data_, metrics, context=initial.tokenizer.context_length, preprocessing=about)
+    write_card(out, "blip", rules, data_, metrics, context=initial.tokenizer.context_length, preprocessing=about)
     return metrics
 
 

@@ -20,10 +20,10 @@ from filters.methods.blip.texts import Texts, trim
 from filters.registry import Blip2Rules, BlipRules
 from filters.training.curve import Row
 from filters.training.distributed import DistributedContext
-from filters.training.loop import Course, Trainer, epoch_steps, to_device, train_epochs
+from filters.training.loop import Trainer, epoch_steps, to_device, train_epochs
 from filters.training.memory import batch_size
 from filters.training.objectives.protocol import DeviceBatch, Features, Objective
-from filters.training.optimizers import Averaged
+from filters.training.optimizers import Averaged, Course
 from filters.training.plan import batches
 
 _SMOOTHING = 0.1  # of the captioner's targets: BLIP, appendix

@@ -7,7 +7,6 @@ black image. The image tokens are computed once and kept, so training costs no i
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +15,22 @@ import torch
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
-from filters.method import Progress, Records, TrainingSet, checkpoint_hash, read_card, write_card
+from filters.method import Progress, Records, TrainingSet, read_card, write_card
 from filters.methods.blip.matcher import Matcher
 from filters.methods.blip.network import plain
 from filters.methods.blip.texts import read_texts
 from filters.methods.blip.train import Draw, last_losses, train_net
 from filters.methods.blip2.qformer import Blip2Config, Blip2VisionModel, QFormer, small_config
 from filters.registry import Blip2Rules as Rules
-from filters.rules import FilterTrainingRules
 from filters.towers import preprocess
-from filters.towers.model import TOWERS, Filter, bring_towers, open_towers, pick_device
+from filters.towers.model import TOWERS, Filter, open_towers, pick_device
 from filters.towers.tokenizer import WordPiece, read_wordpiece, train_wordpiece
 from filters.towers.transformers_folder import Picture, read_config
 from filters.towers.weights import fill, read_folder, read_object, read_state, write_object, write_state
 from filters.training.augment import augment
 from filters.training.curve import write_epochs
 from filters.training.distributed import determinism
-from filters.training.filter import train_filter
+from filters.training.filter import own_towers
 from filters.training.plan import hold_out
 
 _WRITER = "language_head.safetensors"  # what transformers has no place for
@@ -120,27 +118,15 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
             pixels, good = preprocess.decode_all(clean.images, blip2.encoder.side)
             metrics |= blip2.measure(pixels, clean.take(good), np.arange(len(good)), rules.seed)
     else:
-        encoder = _encoder(rules, clean, out)
+        encoder = TowerEncoder(own_towers(rules, clean.images, clean.texts, clean.groups, out))
         with determinism(rules.seed, rules.threads):
             blip2, metrics = _fit(encoder, clean, rules, device, out, progress)
     _save(blip2, out)
-    public = replace(rules, encoder=checkpoint_hash(rules.encoder))
     picture = blip2.encoder.picture
     about = {"side": picture.image_size, "mean": picture.image_mean, "std": picture.image_std}
     context = blip2.tokenizer.context_length
-    write_card(out, "blip2", public, data_, metrics, context=context, preprocessing=about)
+    write_card(out, "blip2", rules, data_, metrics, context=context, preprocessing=about)
     return metrics
-
-
-def _encoder(rules: Rules, clean: Records, out: Path) -> ImageEncoder:
-    """Of the towers that the recipe brings, which are copied, or of towers trained in the filter's own folder."""
-    if rules.encoder is not None:
-        read_card(Path(rules.encoder))
-        bring_towers(Path(rules.encoder), out)
-    else:
-        towers = FilterTrainingRules(seed=rules.seed, threads=rules.threads, device=rules.device)
-        train_filter(clean.images, clean.texts, clean.groups, out / TOWERS, towers)
-    return TowerEncoder(open_towers(out, "cpu"))
 
 
 def _fit(

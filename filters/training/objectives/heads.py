@@ -32,20 +32,9 @@ class Captioner(torch.nn.Module):
         torch.nn.init.normal_(self.embedding.weight, std=0.02)
         torch.nn.init.normal_(self.position, std=0.02)
 
-    def forward(self, tokens: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        """The mean cross-entropy, in nats a token, of the texts int64[n, length] given tokens float[n, m, width].
-
-        Padding is neither an input nor a target.
-        """
-        logits, targets = self._logits(tokens, ids)
-        return cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=self.pad)
-
     def per_row(self, tokens: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """As `forward`, for each text: the cross-entropy summed over its tokens, and their number; both float32[n]."""
-        return token_sums(*self._logits(tokens, ids), self.pad)
-
-    def _logits(self, tokens: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits float32[n, length - 1, vocab], and the target ids."""
+        """The cross-entropy, in nats, summed over the tokens of each text int64[n, length] given tokens float[n, m,
+        width], and their number, both float32[n]. Padding is neither an input nor a target."""
         longest = max(2, int((ids != self.pad).sum(1).max()))
         ids = ids[:, :longest].to(tokens.device)
         inputs, targets = ids[:, :-1], ids[:, 1:]
@@ -53,7 +42,7 @@ class Captioner(torch.nn.Module):
         mask = torch.triu(torch.full((length, length), float("-inf"), device=ids.device), diagonal=1)
         x = self.embedding(inputs) + self.position[:length]
         x = self.decoder(x, self.read(tokens.float()), tgt_mask=mask, tgt_is_causal=True)
-        return (x @ self.embedding.weight.T).float(), targets
+        return token_sums(x @ self.embedding.weight.T, targets, self.pad)
 
 
 def token_sums(logits: torch.Tensor, targets: torch.Tensor, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -82,15 +71,9 @@ class Agreement(torch.nn.Module):
         self.averaged = Averaged(self.head, _HEAD_DECAY)
         self.register_buffer("centre", torch.zeros(_PROTOTYPES))
 
-    def forward(self, local: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
-        """The mean cross-entropy of the student's rows ``local`` to the teacher's ``whole``, both float[n, d]."""
-        losses, answers = self.per_row(local, whole)
-        self.follow(answers.mean(0))
-        return losses.mean()
-
     def per_row(self, local: torch.Tensor, whole: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """As `forward` for each row, float[n], with the teacher's outputs float[n, prototypes]; without side
-        effects."""
+        """The cross-entropy float[n] of the student's rows ``local`` to the teacher's ``whole``, both float[n, d], and
+        the teacher's outputs float[n, prototypes]; without side effects."""
         with torch.no_grad():
             answers = self.averaged.model(normalize(whole.detach().float(), dim=-1)).float()  # of autocast's half
             target = softmax((answers - self.centre) / _TEACHER_HEAT, dim=-1)

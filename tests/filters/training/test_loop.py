@@ -15,9 +15,10 @@ import torch.multiprocessing as mp
 from curate.errors import RunError
 from filters.rules import FilterTrainingRules
 from filters.training.distributed import DistributedContext, _buckets
-from filters.training.loop import Course, Step, Trainer, epoch_steps, train_epochs
+from filters.training.loop import Step, Trainer, epoch_steps, train_epochs
 from filters.training.objectives.contrastive import Contrastive
 from filters.training.objectives.protocol import DeviceBatch, Features, Objective
+from filters.training.optimizers import Course
 from tests.filters.training.objective_steps import make, see
 
 PARTS = range(6), range(6, 12)
@@ -102,8 +103,8 @@ def _points(epochs: int, first: int = 0) -> Iterator[Step]:
 def test_a_line_is_learned_and_told_by_epoch() -> None:
     calls: list[tuple[int, int]] = []
     trainer = _trainer()
-    curve = train_epochs(trainer, _points(20), 23, lambda e, n, row: calls.append((e, n)), before=3)
-    assert [row["epoch"] for row in curve] == list(range(4, 24)) and calls == [(e, 23) for e in range(4, 24)]
+    curve = train_epochs(trainer, _points(20), 20, lambda e, n, row: calls.append((e, n)))
+    assert [row["epoch"] for row in curve] == list(range(1, 21)) and calls == [(e, 20) for e in range(1, 21)]
     assert curve[-1]["loss"] < 0.5 * curve[0]["loss"] and curve[0]["pairs"] == 40 and curve[-1]["step"] == 200
     assert not {"pairs/s", "waiting"} & curve[0].keys(), "nothing of the clock is kept"
     assert not trainer.model.training

@@ -7,7 +7,7 @@ from curate.errors import RecipeError
 from filters.rules import FilterTrainingRules, check_filter_training
 from filters.towers.architectures import build, read_config
 from filters.towers.layers import depths, image_tokens, set_patch_dropout
-from filters.training.optimizers import Averaged, make_optimizer, set_rate
+from filters.training.optimizers import Averaged, Course, make_optimizer, set_rate
 
 TEXT = {"context_length": 16, "vocab_size": 60, "width": 32, "heads": 2, "layers": 2}
 VIT = {"embed_dim": 32, "vision_cfg": {"image_size": 32, "layers": 3, "width": 32, "head_width": 16, "patch_size": 8}}
@@ -63,7 +63,7 @@ def test_eva_and_a_resnet_are_counted_alike(eva: torch.nn.Module, resnet: torch.
 
 @pytest.mark.parametrize("name", ["adamw", "lamb"])
 def test_the_rate_falls_block_by_block_and_gains_are_not_decayed(vit: torch.nn.Module, name):
-    optimizer = make_optimizer(vit, FilterTrainingRules(optimizer=name, layer_decay=0.5, lr=1.0))
+    optimizer = make_optimizer(vit, Course(1.0, 0.1, optimizer=name, layer_decay=0.5))
     assert set_rate(optimizer, 1.0, 0.0, 0.0) == 1.0
     named = {id(p): n for n, p in vit.named_parameters()}
     rates = {named[id(p)]: (g["lr"], g["weight_decay"]) for g in optimizer.param_groups for p in g["params"]}
@@ -73,7 +73,7 @@ def test_the_rate_falls_block_by_block_and_gains_are_not_decayed(vit: torch.nn.M
 
 
 def test_the_rate_warms_up_and_cools_to_nothing(vit: torch.nn.Module):
-    optimizer = make_optimizer(vit, FilterTrainingRules())
+    optimizer = make_optimizer(vit, Course.of(FilterTrainingRules()))
     rates = [set_rate(optimizer, 1.0, 0.1, step / 100) for step in range(100)]
     assert rates[0] < 0.02 and max(rates) == rates[10] == 1.0 and rates[-1] < 0.001
     assert rates[:11] == sorted(rates[:11]) and rates[10:] == sorted(rates[10:], reverse=True)
