@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from benchmarks import frozen
 from benchmarks.filters.pool import Pool
@@ -135,21 +136,25 @@ def test_dedup_leaves_one_of_a_film_and_its_copies(pool: Pool) -> None:
     assert left[pool.right].all() and left[fault == "mismatch"].all()
 
 
-def test_towers_are_asked_once() -> None:
+def test_towers_are_asked_once(tmp_path: Path) -> None:
     asked: list[int] = []
 
     def ask(model: Any, rows: torch.Tensor) -> torch.Tensor:
         asked.append(len(rows))
         return rows.float().sum(dim=1, keepdim=True)
 
-    answer = frozen._cached(ask, lambda row: row[row != 0])
+    memory: dict[str, torch.Tensor] = {}
+    answer = frozen._cached(ask, memory, lambda row: row[row != 0])
     rows = torch.tensor([[1, 2, 0], [3, 0, 0]])
     assert answer(None, rows).tolist() == [[3.0], [3.0]] and asked == [2]  # type: ignore[arg-type]
     assert answer(None, torch.tensor([[3, 0], [4, 5]])).tolist() == [[3.0], [9.0]]  # type: ignore[arg-type]
     assert asked == [2, 1]
     before = LitModel.image_features
-    with frozen.cached_features():
+    save_file(memory, tmp_path / "kept")
+    with frozen.cached_features(tmp_path / "kept"):
         assert LitModel.image_features is not before
+        features: Any = LitModel.text_features
+        assert features(None, torch.tensor([[3, 0], [1, 2]])).tolist() == [[3.0], [3.0]], "of an earlier process"
     assert LitModel.image_features is before
 
 
