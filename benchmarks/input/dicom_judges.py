@@ -1,17 +1,22 @@
-"""Other renderers' pictures of a DICOM file: DCMTK's command-line tools, and pydicom's own functions.
+"""Other renderers' pictures of a DICOM file: DCMTK's command-line tools, pydicom's own functions, GDCM, dcmjs-imaging.
 
-Neither shares code with the product: pixels are decoded by pydicom's other plugins, or by DCMTK.
+None shares code with the product: pixels are decoded by pydicom's other plugins, or by DCMTK, GDCM and dcmjs-codecs.
+dcmjs-imaging (JavaScript) is asked where RADSIFT_DCMJS names a folder in which it is installed:
+`npm install --prefix FOLDER dcmjs-imaging@0.2.5`.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
 import warnings
+from functools import cache
 from pathlib import Path
 
 import cv2
+import gdcm
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
@@ -165,3 +170,55 @@ def by_dcmtk(path: Path) -> np.ndarray | None:
     if found is None:
         return None
     return np.ascontiguousarray(found[..., ::-1]) if found.ndim == 3 else found
+
+
+def by_gdcm(path: Path) -> np.ndarray | None:
+    """uint8 RGB of frame 0 by GDCM. Of greys it has no rule for windows, of halved colours none at all: None."""
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(path))
+    photometric = str(head(path).get("PhotometricInterpretation", ""))
+    if photometric not in ("RGB", "YBR_FULL", "PALETTE COLOR") or not reader.Read():
+        return None
+    image = reader.GetImage()
+    if photometric != "RGB":
+        change = gdcm.ImageApplyLookupTable() if photometric[0] == "P" else gdcm.ImageChangePhotometricInterpretation()
+        change.SetInput(image)
+        if photometric[0] == "Y":
+            change.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(gdcm.PhotometricInterpretation.RGB))
+        if not (change.Apply() if photometric[0] == "P" else change.Change()):
+            return None
+        image = change.GetOutput()
+    by_plane = image.GetPlanarConfiguration() == 1
+    width, height = image.GetDimension(0), image.GetDimension(1)
+    values = np.frombuffer(image.GetBuffer().encode("utf-8", "surrogateescape"), np.uint8)[: height * width * 3]
+    return np.moveaxis(values.reshape(3, height, width), 0, -1) if by_plane else values.reshape(height, width, 3)
+
+
+@cache
+def _dcmjs() -> subprocess.Popen[str] | None:
+    folder = os.environ.get("RADSIFT_DCMJS")
+    if folder is None or shutil.which("node") is None:
+        return None
+    script = Path(__file__).with_name("dicom_dcmjs.js")
+    return subprocess.Popen(["node", script], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def by_dcmjs(path: Path) -> np.ndarray | None:
+    """uint8 RGB of frame 0 by dcmjs-imaging. It reads no tables but palettes and no LINEAR_EXACT, takes 8 signed bits
+    for unsigned ones and stretches 8 bits without a window: None."""
+    ds, node = head(path), _dcmjs()
+    grey, narrow = str(ds.get("PhotometricInterpretation", "")).startswith("MONO"), ds.get("BitsStored", 16) <= 8
+    unknown = "ModalityLUTSequence" in ds or mapping(ds) == "lut" or ds.get("VOILUTFunction") == "LINEAR_EXACT"
+    if node is None or unknown or (grey and narrow and (ds.PixelRepresentation or mapping(ds) == "bits")):
+        return None
+    assert node.stdin is not None
+    assert node.stdout is not None
+    node.stdin.write(f"{path.resolve()}\n")
+    node.stdin.flush()
+    size = node.stdout.readline().split()
+    if not size:
+        return None
+    shown = path.with_name(path.name + ".rgba")
+    pixels = np.fromfile(shown, np.uint8).reshape(int(size[1]), int(size[0]), 4)[..., :3]
+    shown.unlink()
+    return pixels

@@ -1,10 +1,10 @@
-"""Do DCMTK and pydicom show the same shades? `python -m benchmarks.input.dicom_render [--data FOLDER] [--out FILE]`
+"""Do other renderers show the same shades? `python -m benchmarks.input.dicom_render [--data FOLDER] [--out FILE]`
 
 Cells are made over photometric interpretation x bits x sign x mapping (window of each function, VOI LUT, modality LUT,
-rescale, none) x transfer syntax; ``--data`` and the files that come with pydicom are judged beside them. A cell agrees
-with a judge where no pixel differs by more than one shade; every other cell must have a named cause. Counted are pairs
-of cell and judge, and cells: those that every judge agrees with, and those that one agrees with while the cause of each
-other judge's distance is named.
+rescale, none) x transfer syntax; ``--data`` and the files that come with pydicom are judged beside them, by DCMTK and
+pydicom. A cell agrees with a judge where no pixel differs by more than one shade; every other cell must have a named
+cause. Counted are pairs of cell and judge, and cells: those that every judge agrees with, those that most do (of two
+against each other neither is most), and those that one agrees with while the cause of each other's distance is named.
 
 What is compared: windows and VOI LUTs as they are. A frame of more than 8 bits without either is shown by percentiles,
 a rule of the product's own (`benchmarks.input.dicom_files` holds it against a reference); against a judge it is
@@ -45,7 +45,16 @@ from pydicom.uid import (
 )
 
 from benchmarks.input.dicom_contradictory import curve, lut_item
-from benchmarks.input.dicom_judges import by_dcmtk, by_pydicom, dcmtk_version, head, is_dcmtks_arithmetic, mapping
+from benchmarks.input.dicom_judges import (
+    by_dcmjs,
+    by_dcmtk,
+    by_gdcm,
+    by_pydicom,
+    dcmtk_version,
+    head,
+    is_dcmtks_arithmetic,
+    mapping,
+)
 from benchmarks.input.dicom_make import (
     cells_of,
     colours,
@@ -73,7 +82,9 @@ SYNTAXES = (
     JPEG2000Lossless,
 )
 MAPPINGS = ("LINEAR", "LINEAR_EXACT", "SIGMOID", "rescale", "lut", "modality", "none")
-JUDGES: dict[str, Callable[[Path], np.ndarray | None]] = {"pydicom": by_pydicom, "dcmtk": by_dcmtk}
+Judges = dict[str, Callable[[Path], np.ndarray | None]]
+JUDGES: Judges = {"pydicom": by_pydicom, "dcmtk": by_dcmtk}
+MORE: Judges = {"gdcm": by_gdcm, "dcmjs": by_dcmjs}  # of made cells, whose every kind they know or are not asked about
 
 
 def cells() -> Iterator[tuple[str, bytes]]:
@@ -197,10 +208,13 @@ def _narrow(ds: Dataset) -> bool:
 
 _CUT = "DCMTK cuts to whole numbers in between, and centres colours at 127.5: done likewise its picture comes out"
 CAUSES: dict[str, Callable[[Dataset, str, int], bool]] = {
-    "pydicom does not swap a palette's bytes in big-endian words": lambda ds, judge, _: (
-        judge == "pydicom"
+    "pydicom and dcmjs do not swap a palette's bytes in big-endian words": lambda ds, judge, _: (
+        judge in ("pydicom", "dcmjs")
         and ds.get("PhotometricInterpretation") == "PALETTE COLOR"
         and ds.file_meta.TransferSyntaxUID == ExplicitVRBigEndian
+    ),
+    "dcmjs takes the planes of RLE for whole pixels": lambda ds, judge, _: (
+        judge == "dcmjs" and ds.SamplesPerPixel == 3 and ds.file_meta.TransferSyntaxUID == RLELossless
     ),
     "another decoder of lossy JPEG rounds, and spreads halved colours, in its own way": lambda ds, _, apart: (
         _lossy(ds) and apart <= (12 if str(ds.get("PhotometricInterpretation")).startswith("YBR") else 3)
@@ -217,12 +231,12 @@ CAUSES: dict[str, Callable[[Dataset, str, int], bool]] = {
 }
 
 
-def compare(path: Path, found: np.ndarray) -> dict[str, Any]:
+def compare(path: Path, found: np.ndarray, judges: Judges = JUDGES) -> dict[str, Any]:
     """Of every judge that shows the file: the largest difference; where it is over one shade, the cause, and the least
     difference from another judge (None: there is none)."""
     ds = head(path)
     row: dict[str, Any] = {}
-    for name, judge in JUDGES.items():
+    for name, judge in judges.items():
         other = judge(path)
         if other is None:
             continue
@@ -234,7 +248,7 @@ def compare(path: Path, found: np.ndarray) -> dict[str, Any]:
     return row
 
 
-def judge_all(named: Iterator[tuple[str, Path]]) -> dict[str, Any]:
+def judge_all(named: Iterator[tuple[str, Path]], judges: Judges = JUDGES) -> dict[str, Any]:
     """The figures over some files: how many cells each judge saw and agreed with, and what it did not."""
     seen, agreed, causes, apart, dropped = Counter[str](), Counter[str](), Counter[str](), {}, Counter[str]()
     cells = Counter[str]()
@@ -243,11 +257,12 @@ def judge_all(named: Iterator[tuple[str, Path]]) -> dict[str, Any]:
         if isinstance(found, str):
             dropped[found] += 1
             continue
-        results = compare(path, found)
+        results = compare(path, found, judges)
         near = [result["apart"] <= 1 for result in results.values()]
         explained = all(result.get("cause", "") is not None for result in results.values())
         cells["judged"] += bool(near)
         cells["every_judge"] += bool(near) and all(near)
+        cells["most_judges"] += sum(near) * 2 > len(near)
         cells["any_judge"] += any(near) and explained
         for judge, result in results.items():
             seen[judge] += 1
@@ -271,7 +286,7 @@ def _made(folder: Path, step: int) -> Iterator[tuple[str, Path]]:
 def run(data: Path | None = None, step: int = 1) -> dict[str, Any]:
     """Every ``step``-th generated cell, pydicom's bundled files and, where given, the DICOM files under ``data``."""
     with tempfile.TemporaryDirectory() as folder:
-        made = judge_all(_made(Path(folder), step))
+        made = judge_all(_made(Path(folder), step), JUDGES | MORE)
     bundled = judge_all((Path(p).name, Path(p)) for p in sorted(get_testdata_files("*.dcm")))
     result = {"dcmtk": dcmtk_version(), "pydicom": pydicom.__version__, "generated": made, "bundled": bundled}
     if data is not None:
@@ -283,7 +298,7 @@ def run(data: Path | None = None, step: int = 1) -> dict[str, Any]:
             total, same = sum(part["judged"].values()), sum(part["within_one_shade"].values())
             part["agreement"] = round(same / total, 5) if total else None
             count = part["cells"].get("judged", 0)
-            for rule in ("every_judge", "any_judge"):
+            for rule in ("every_judge", "most_judges", "any_judge"):
                 part[f"agreement_by_{rule}"] = round(part["cells"][rule] / count, 5) if count else None
     return result
 

@@ -16,6 +16,7 @@ from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import (
     UID,
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
@@ -26,9 +27,9 @@ from pydicom.uid import (
 
 from benchmarks.input import dicom_contradictory, dicom_good
 from benchmarks.input.dicom_files import judge
-from benchmarks.input.dicom_judges import by_dcmtk, by_pydicom, dcmtk_version
+from benchmarks.input.dicom_judges import by_dcmtk, by_gdcm, by_pydicom, dcmtk_version
 from benchmarks.input.dicom_make import retold, unwindowed, windowed
-from benchmarks.input.dicom_render import _made, difference, judge_all, ours
+from benchmarks.input.dicom_render import JUDGES, MORE, _colour, _made, difference, judge_all, ours
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import DeidRules
 from curate.deid_export.dicom.clean import clean_dicom
@@ -96,7 +97,7 @@ def test_witnesses_see_bytes_of_big_endian_words_in_their_order(tmp_path: Path, 
 
 
 def test_a_slice_of_the_renderers(tmp_path: Path) -> None:
-    found = judge_all(_made(tmp_path, 45))
+    found = judge_all(_made(tmp_path, 45), JUDGES | MORE)
     assert found["judged"]["pydicom"] > 15 and "UNNAMED" not in found["causes"], found["apart"]
     assert found["within_one_shade"]["pydicom"] == found["judged"]["pydicom"]
 
@@ -109,6 +110,18 @@ def test_the_renderers_see_a_wrong_picture(tmp_path: Path) -> None:
     for shades in judges:
         assert isinstance(right, np.ndarray) and shades is not None
         assert difference(right, shades) <= 1 < difference(255 - right, shades)
+
+
+def test_a_third_renderer_shows_colours_where_two_differ(tmp_path: Path) -> None:
+    # DCMTK centres chroma at 127.5, pydicom leaves a palette's bytes as they lie: GDCM does neither
+    path = tmp_path / "cell.dcm"
+    for photometric, syntax in (("YBR_FULL", ExplicitVRLittleEndian), ("PALETTE 8", ExplicitVRBigEndian)):
+        data = _colour(np.random.default_rng(31), photometric, syntax)
+        assert data is not None
+        path.write_bytes(data)
+        right, third = ours(path), by_gdcm(path)
+        assert isinstance(right, np.ndarray) and third is not None
+        assert difference(right, third) == 0 < difference(255 - right, third)
 
 
 @pytest.mark.parametrize("real", CODED, ids=lambda s: s.name)

@@ -63,6 +63,7 @@ def test_a_line_break_however_it_is_written(end: str) -> None:
         ("x_x005F_x000D_y", "x\ry"),
         ("{\\rtf1\\ansi caf\\'e9 \\u8211?\\u-10179?\\u-8704? \\{x\\}}", "café –😀 {x}"),
         ("{\\rtf1\\ansi\\ansicpg1251\\'cd\\'e5\\'f2}", "Нет"),
+        ("{\\rtf1{\\pict\\bin5 }}\\{x}a\\par{\\bin0 b}}", "a\nb"),  # its bytes may be braces
         ("{\\rtf1 a\\par}\nADDENDUM: b", "a\nADDENDUM: b"),
         ("{\\rtf1 a\\cell b\\cell\\row c", "a\tb\t\nc"),
         ("\\pard\\b FINDINGS:\\b0\\par clear", "FINDINGS:\nclear"),

@@ -204,6 +204,8 @@ def test_utf16_that_breaks_off_keeps_what_came_before(tmp_path):
         ("pas de nœud".encode("iso8859-15"), None),
         ("École, GRÖSSE, McÉwan".encode("cp1252"), "École, GRÖSSE, McÉwan"),
         ("5 cm³, §7 of “x”".encode("cp1252"), "5 cm³, §7 of “x”"),
+        (b"no \xed\xa0\xbe\xed\xb6\xb4 seen, \xc3\xbc", "no 🦴 seen, ü"),  # CESU-8, as Oracle writes
+        (b"no \xed\xa0\xbe seen", None),  # half a character
         ("no mark".encode("utf-16-le"), "no mark"),  # its zero bytes say so
         ("no mark, 肺".encode("utf-16-be"), "no mark, 肺"),
         ("mark 肺".encode("utf-32"), "mark 肺"),

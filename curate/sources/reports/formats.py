@@ -212,6 +212,7 @@ def _check_kind(file: Any, kind: Format | Literal["xml"]) -> None:
 
 _DEEPEST = 32  # of nested values
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_HALVES = re.compile(r"(?:\udced[\udca0-\udcbf][\udc80-\udcbf])+")
 _WHITE = re.compile("[\t\n\v\f\r]+")
 # signs between letters, and capitals between small ones
 _OF_ANOTHER = re.compile(
@@ -267,15 +268,19 @@ def mend(text: str) -> str | None:
     Escaped bytes are cp1252 where the value holds no UTF-8 beside them, all of its bytes are assigned in cp1252 (else
     latin-1 would make them C1 controls), they are few, as accents are, and none makes a sign of a letter within a word:
     "Gr”áe" was written in a code page of DOS, "z³amania" in that of Central Europe. NUL at an end is padding, as in
-    DICOM; within it is a sign of another encoding.
+    DICOM; within it is a sign of another encoding. Halves of characters beyond the first plane, each as UTF-8 (CESU-8,
+    as Oracle and Java write), are joined; a half alone is no text.
     """
     if "\0" in text and "\0" in (text := text.strip("\0")):
         return None
     if text.isascii() or not _SURROGATE.search(text):
         return text
-    if any("\x80" <= c < "\udc80" or c > "\udcff" for c in text):
-        return None
     try:
+        text = _HALVES.sub(_joined, text)
+        if not _SURROGATE.search(text):
+            return text
+        if any("\x80" <= c < "\udc80" or c > "\udcff" for c in text):
+            return None
         mended = text.encode("ascii", "surrogateescape").decode("cp1252")
     except UnicodeDecodeError:
         return None
@@ -283,6 +288,11 @@ def mend(text: str) -> str | None:
         return None
     strange = sum(not c.isascii() for c in mended)
     return mended if strange * 3 <= len(mended) or len(mended) <= 16 else None
+
+
+def _joined(halves: re.Match[str]) -> str:
+    whole = halves[0].encode("ascii", "surrogateescape").decode("utf-8", "surrogatepass")
+    return whole.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
 def mended(record: dict[str, Any]) -> dict[str, Any] | Reason:

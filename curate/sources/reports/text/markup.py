@@ -63,7 +63,8 @@ def report_text(raw: str) -> str:
 # -- RTF ---------------------------------------------------------------------------------------------------------------
 
 _RTF = re.compile(r"\{\s*\\rtf\d?(?![a-z])")
-_RTF_TOKEN = re.compile(r"\\[^a-z]|\\bin\d+|[{}]", re.IGNORECASE)
+_RTF_TOKEN = re.compile(r"\\[^a-z]|[{}]", re.IGNORECASE)
+_RTF_BINARY = re.compile(r"\\bin(\d{1,9}) ?")
 # of a document cut to its body: control words that nothing else writes, a paragraph among them
 _RTF_WORD = re.compile(r"\\(pard?|plain|fs\d+|f\d+|cf\d+|b0|i0|ul0|ulnone|ql|lang\d+|viewkind\d|line)(?![a-z])")
 # marks alone, of a document whose braces are gone
@@ -92,6 +93,8 @@ def _rtf(text: str) -> str:
         return text
     start = _RTF.search(text)
     if start is not None:
+        while (binary := _RTF_BINARY.search(text, start.start())) is not None:  # braces among it are none
+            text = text[: binary.start()] + text[binary.end() + int(binary[1]) :]
         end = _rtf_end(text, start.start())
         parts = (text[: start.start()].rstrip(), _of_rtf(text[start.start() : end]), text[end:].strip(" \t\r\n\0"))
         return "\n".join(part for part in parts if part)
