@@ -87,7 +87,7 @@ def make_run(folder: Path, records: int) -> None:
         _step(folder, "score", _parts(scored, np.searchsorted(unique, np.arange(0, records, PER_PART)))),
     ]  # fmt: skip
     _, ingest, deduped, score = (str(folder / "steps" / name) for name in steps)
-    task = SelectTask(ingest, 0, deduped, score, SelectRules(by="dfn", keep=0.3), SplitRules(val=0.05, test=0.05))
+    task = SelectTask(ingest, deduped, score, SelectRules(by="dfn", keep=0.3), SplitRules(val=0.05, test=0.05))
     steps.append(_step(folder, "select", [pa.concat_tables(task.run(0))]))
     reports = [{"path": str(folder / "none.csv"), "columns": {"text": "text"}}]
     recipe = {"name": "a million", "out": str(folder), "secret": str(folder / "none.key"), "reports": reports}

@@ -29,7 +29,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.export.plan import PlanTask
-from curate.export.select import SelectRules, SelectTask
+from curate.export.rules import SelectRules
+from curate.export.select import SelectTask
 from curate.export.split import SplitRules
 from curate.intact import part_path
 from curate.step import commit_part
@@ -114,7 +115,7 @@ def measure(step: str, folder: Path, n: int) -> dict[str, Any]:
     """One step's part written, and a digest of it."""
     where = [str(folder / name) for name in ("dedup", "score", "select")]
     rules = SelectRules(by="dfn", keep=0.5)
-    tasks = {"select": SelectTask(str(folder / "ingest"), 0, where[0], where[1], rules, SplitRules())}
+    tasks = {"select": SelectTask(str(folder / "ingest"), where[0], where[1], rules, SplitRules())}
     tasks |= {"plan": PlanTask(where[2], 1000), "append": PlanTask(where[2], 1000, str(folder / "before"))}
     before, clock = time.process_time(), time.monotonic()
     rows = commit_part(folder / step, 0, tasks[step].run(0), 0)

@@ -22,9 +22,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.export.choose import decide
-from curate.export.labels import Labels
-from curate.export.select import Floor, SelectRules, SelectTask
+from curate.export.rules import Floor, SelectRules
+from curate.export.select import SelectTask
 from curate.export.split import SplitRules
 from curate.intact import part_path
 from curate.record import DEDUP, RECORD, conform
@@ -78,7 +77,7 @@ def archive(folder: Path, records: int) -> SelectTask:
     pq.write_table(conform(deduplicated, DEDUP), part_path(folder / "dedup", 0), compression="zstd")
     folders = (str(folder / name) for name in ("ingest", "dedup", "score"))
     ingest, dedup, score = folders
-    return SelectTask(ingest, -(-n // PER_PART), dedup, score, SelectRules(by="dfn"), SplitRules())
+    return SelectTask(ingest, dedup, score, SelectRules(by="dfn"), SplitRules())
 
 
 def measure(folder: Path, records: int, rounds: int) -> list[dict[str, object]]:
@@ -86,7 +85,7 @@ def measure(folder: Path, records: int, rounds: int) -> list[dict[str, object]]:
     task = archive(folder, records)
     out: list[dict[str, object]] = []
     for name, rules in {"top 20 %, the first time": RULES["top 20 %"], **RULES}.items():
-        selection = SelectTask(task.ingest, task.partitions, task.dedup, task.scores, rules, task.splits)
+        selection = SelectTask(task.ingest, task.dedup, task.scores, rules, task.splits)
         times, work = [], []
         for _ in range(1 if "first" in name else rounds):
             start, cpu_start = time.perf_counter(), time.process_time()
@@ -100,16 +99,6 @@ def measure(folder: Path, records: int, rounds: int) -> list[dict[str, object]]:
     return out
 
 
-def shuffled(records: int) -> float:
-    """Seconds of the pure choice on rows in no order."""
-    rng = np.random.default_rng(1)
-    keys = np.frombuffer(rng.bytes(32 * records).hex().encode()[: 32 * records], "S32")
-    columns = {"dfn": rng.normal(size=records).astype(np.float32), "findings": Labels.of(["normal"] * records)}
-    start = time.perf_counter()
-    decide(columns, keys, SelectRules(by="dfn", keep=0.2))
-    return round(time.perf_counter() - start, 2)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=1_000_000)
@@ -120,10 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("| selection | s, best | s, worst | cpu s, best | kept |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder), args.records, args.rounds)
-    unordered = shuffled(args.records)
-    print(f"\nThe choice alone on rows in no order: {unordered} s")
     if args.json:
-        results = {"records": args.records, "cores": os.cpu_count(), "selections": rows, "unordered": unordered}
+        results = {"records": args.records, "cores": os.cpu_count(), "selections": rows}
         args.json.write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -215,14 +215,14 @@ class Pipeline:
         dedup, ingest = str(kept.folder(self.run)), str(self.ingest.folder(self.run))
         unbelieved = r.capfilt.unbelieved if r.capfilt else "drop"
         rules = r.select_rules(), r.split, self.texts, unbelieved
-        task = defer("curate.export.select:SelectTask", ingest, self.partitions, dedup, scores, *rules)
+        task = defer("curate.export.select:SelectTask", ingest, dedup, scores, *rules)
         config = {
             "select": {name: value for name, value in asdict(r.select).items() if name != "force"},
             "split": asdict(r.split),
             "unbelieved": unbelieved,
         }
         inputs = [self.ingest.hash, kept.hash, *(s.hash for s in (self.score, self.capfilt) if s)]
-        return Step("select", task, 1, config, inputs, version=3)
+        return Step("select", task, 1, config, inputs, version=4)
 
     @cached_property
     def plan(self) -> Step:

@@ -12,7 +12,7 @@ from pydicom.uid import generate_uid
 
 from curate.errors import DropRecord
 from curate.sources.dicom.read import load_dicom
-from curate.sources.images.read import encode_jpeg, encode_png, resize
+from curate.sources.images.encode import encode_jpeg, encode_png, resize
 from curate.sources.picture import PixelRules
 from curate.synth.archive import SynthConfig, write_archive
 

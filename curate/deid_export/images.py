@@ -28,8 +28,9 @@ from curate.deid_export.codestreams.jpeg import Unparsed, clean_jpeg
 from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.images.encode import encode_jpeg, encode_png
 from curate.sources.images.jpeg import SOS, is_lossless, segments
-from curate.sources.images.read import Opened, decode, encode_jpeg, encode_png, open_image
+from curate.sources.images.read import Opened, decode, open_image
 from curate.sources.third_party import call_third_party
 
 _QUALITY = 97  # of a JPEG that must be encoded again

@@ -9,14 +9,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from curate.deid.rules import Dates, DeidRules, HeaderRules, TextRules
+from curate.deid.rules import Dates, DeidRules, HeaderRules, SecondLook, TextRules
 from curate.errors import RecipeError
 from curate.part import PART
 from curate.record import Reason
 from curate.sources.reports.text.section import Section
+
+
+def _by_share(rules: DeidRules) -> DeidRules:
+    if rules.second_look.least != SecondLook.least:
+        raise ValueError("second_look.least has no effect on single files; leave it out, and give second_look.share")
+    return rules
 
 
 @pydantic_dataclass(frozen=True, config=PART)
@@ -26,7 +32,7 @@ class ReleaseRules(Dates):
     limits a decoded frame and an inflated file. Of ``deid``, its second look is a share of pictures, chosen by key."""
 
     header: HeaderRules = HeaderRules()
-    deid: DeidRules = DeidRules()
+    deid: Annotated[DeidRules, AfterValidator(_by_share)] = DeidRules()
     sections: tuple[Section, ...] | None = None
     cut: tuple[Literal["priors", "signoffs"], ...] = ()
     max_bytes: Annotated[int, Field(ge=1)] = 1 << 30

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from curate.export.balance import beyond_cap, floor_rows, make_room, take_balanced
 from curate.export.cut import best, best_first, combined, in_top, probability_cut
 from curate.export.labels import Labels, rarest_finding, subgroups
-from curate.export.repeat import key_words, soft_cap, uniform
+from curate.export.repeat import soft_cap
 from curate.export.rules import SelectRules
 from curate.record import Reason
 
@@ -42,45 +42,23 @@ Scores = NDArray[np.float32]
 @dataclass(frozen=True, eq=False)
 class Choice:
     """``kept`` bool[n]; ``weight`` float32[n], how often a trainer should see it, 0 where not kept; ``reason`` int8[n]
-    into `REASONS`; ``threshold``: the lowest kept score if one cut applies to all records, else None; ``added`` and
-    ``displaced``: number of records that floors brought in and pushed out."""
+    into `REASONS`."""
 
     kept: Bools
     weight: NDArray[np.float32]
     reason: NDArray[np.int8]
-    threshold: float | None
-    added: int
-    displaced: int
-
-
-def choose(columns: Mapping[str, Any], keys: Any, rules: SelectRules) -> tuple[Bools, NDArray[np.float32]]:
-    """(kept bool[n], weight float32[n]) of records with distinct ASCII ``keys`` (n strings).
-
-    ``columns``: float[n] scores, NaN meaning unscored and never kept unless nothing is cut; text columns (strings or
-    `Labels`) ``findings`` and subgroups, ``age`` in years, as far as ``rules`` name them. KeyError for a missing one.
-    """
-    choice = decide(columns, keys, rules)
-    return choice.kept, choice.weight
-
-
-def decide(columns: Mapping[str, Any], keys: Any, rules: SelectRules) -> Choice:
-    """`choose`, with the reason for each record."""
-    words = key_words(keys)
-    order = np.lexsort(words.T[::-1])
-    in_order = {name: _take(name, values, order) for name, values in columns.items()}
-    choice = decide_in_order(in_order, len(order), uniform(words, rules.seed)[order], rules)
-    inverse = np.empty(len(order), dtype=np.int64)
-    inverse[order] = np.arange(len(order))
-    kept, weight, reason = choice.kept[inverse], choice.weight[inverse], choice.reason[inverse]
-    return Choice(kept, weight, reason, choice.threshold, choice.added, choice.displaced)
 
 
 def decide_in_order(
     columns: Mapping[str, Any], n: int, chance: NDArray[np.float64] | None, rules: SelectRules
 ) -> Choice:
-    """`decide` of n rows in key order. ``chance`` float64[n]: of `uniform`, asked for where ``rules`` repeat."""
+    """The selection from n rows in key order. ``chance`` float64[n]: of `uniform`, asked for where ``rules`` repeat.
+
+    ``columns``: float[n] scores, NaN meaning unscored and never kept unless nothing is cut; `Labels` ``findings`` and
+    subgroups, ``age`` in years, as far as ``rules`` name them. KeyError for a missing one.
+    """
     if not rules.cuts:
-        return Choice(np.ones(n, bool), np.ones(n, np.float32), np.zeros(n, np.int8), None, 0, 0)
+        return Choice(np.ones(n, bool), np.ones(n, np.float32), np.zeros(n, np.int8))
     scores = combined(columns, rules.by, np.ones(n, bool))
     scored = ~np.isnan(scores)
     for name in rules.score_columns:
@@ -97,14 +75,11 @@ def decide_in_order(
         ranked = ranked[reason[ranked] == 0]
     kept = _cut(columns, scores, int(scored.sum()), ranked, rules)
     reason[ranked[~kept[ranked]]] = _BELOW_CUT
-    lowest = float(scores[kept].min()) if kept.any() else None
-    if lowest is not None:
-        reason[capped[scores[capped] < np.float32(lowest)]] = (
-            _BELOW_CUT  # these fall below the cut anyway, not because of the cap
-        )
+    if kept.any():  # what falls below the cut anyway does so, and not because of the cap
+        reason[capped[scores[capped] < scores[kept].min()]] = _BELOW_CUT
     excluded = scored.copy()
     excluded[ranked] = False
-    kept, required, added, displaced = _with_floors(columns, scores, excluded, ranked, kept, reason, rules)
+    kept, required = _with_floors(columns, scores, excluded, ranked, kept, reason, rules)
     weight = kept.astype(np.float32)
     if rules.repeats > 1:
         assert chance is not None
@@ -113,8 +88,7 @@ def decide_in_order(
         weight[rows] = np.maximum(drawn, required[rows])  # a record that a floor requires is kept whatever the draw
         reason[kept & (weight == 0)] = _NOT_DRAWN
         kept = weight > 0
-    single_threshold = not rules.balance and rules.floor is None
-    return Choice(kept, weight, reason, lowest if single_threshold else None, added, displaced)
+    return Choice(kept, weight, reason)
 
 
 def _cut(columns: Mapping[str, Any], scores: Scores, all_scored: int, ranked: Rows, rules: SelectRules) -> Bools:
@@ -146,26 +120,19 @@ def _with_floors(
     kept: Bools,
     reason: NDArray[np.int8],
     rules: SelectRules,
-) -> tuple[Bools, Bools, int, int]:
-    """(kept, rows required by floors bool[n], records added, records displaced); ``reason`` is updated in place.
+) -> tuple[Bools, Bools]:
+    """(kept, rows required by floors bool[n]); ``reason`` is updated in place.
 
     Floors count over all scored records; those ``excluded`` by other columns or a cap come in last.
     """
     required = np.zeros(len(kept), dtype=bool)
     floor = rules.floor
     if floor is None:
-        return kept, required, 0, 0
+        return kept, required
     ranked = np.concatenate([ranked, best_first(scores, excluded)])
     required[floor_rows(ranked, [subgroups(name, columns) for name in floor.names], floor.keep)] = True
     added, dropped = make_room(kept, required, ranked, rules.keep is not None or rules.top_k is not None)
     kept = kept.copy()
     kept[added], kept[dropped] = True, False
     reason[added], reason[dropped] = 0, _DISPLACED
-    return kept, required, len(added), len(dropped)
-
-
-def _take(name: str, values: Any, rows: Rows) -> Any:
-    if isinstance(values, Labels):
-        return values.take(rows)
-    array = np.asarray(values, np.float64 if name == "age" else None)
-    return Labels.of(values).take(rows) if array.dtype.kind in "USO" else array[rows]
+    return kept, required

@@ -6,7 +6,6 @@ measure the filter, not the model.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -17,22 +16,19 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError, RunError
-from curate.export.choose import REASONS, Choice, choose, decide_in_order
+from curate.export.choose import REASONS, Choice, decide_in_order
 from curate.export.columns import columns_in, fixed_bytes, read_columns, read_slices, row_indices, take_rows
 from curate.export.cut import combined
 from curate.export.labels import Labels
 from curate.export.repeat import key_words, uniform
-from curate.export.rules import Floor, SelectRules
+from curate.export.rules import SelectRules
 from curate.export.split import SPLITS, SplitRules, split_of
 from curate.export.texts import TEXT_FROM, read_texts
 from curate.places import place
 from curate.record import SELECTION, Reason, conform, live
 
-__all__ = ["Floor", "SelectPool", "SelectRules", "SelectTask", "choose", "cut_of", "floor_counts"]
-
 STEP = "select"
 FACTS = ("modality", "body_part", "view", "sex", "age", "source")
-_COUNTS = b"radsift.select"
 _DIGIT = np.full(256, -1, np.int64)  # the value of a hex digit
 _DIGIT[np.frombuffer(b"0123456789abcdef", np.uint8)] = range(16)
 _DIGIT[np.frombuffer(b"ABCDEF", np.uint8)] = range(10, 16)
@@ -49,12 +45,6 @@ def cut_of(selection: pa.Table, rules: SelectRules) -> float | None:
     train = pc.equal(selection["split"], "train").to_numpy(zero_copy_only=False)
     scores = selection["score"].to_numpy(zero_copy_only=False)[live(selection) & train]
     return float(scores.min()) if len(scores) else None
-
-
-def floor_counts(selection: pa.Table) -> tuple[int, int]:
-    """(records that floors added below the cut, records dropped for them), from the table's metadata."""
-    counts = json.loads((selection.schema.metadata or {}).get(_COUNTS, b"{}"))
-    return int(counts.get("added", 0)), int(counts.get("displaced", 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +73,6 @@ class SelectTask:
     """
 
     ingest: str
-    partitions: int
     dedup: str
     scores: str | None
     rules: SelectRules
@@ -112,8 +101,12 @@ class SelectTask:
             yield kept
 
     def pool(self) -> SelectPool:
-        """The candidates, read once; RecipeError if a column that the rules name is missing."""
-        pieces = [self._piece(table) for table in self.candidates()]
+        """The candidates, read once; RecipeError if a column that the rules name is missing, RunError if they are not
+        in the order of their keys, by which ties are broken."""
+        pieces, last = [], b""
+        for table in self.candidates():
+            pieces.append(self._piece(table))
+            last = _last_in_order(table["key"].combine_chunks(), last)
         columns, split, *others, chance = map(_joined, zip(*pieces, strict=True))
         chosen, in_cut, rejected = others
         return SelectPool(split, self._score(columns, in_cut), columns, chosen, in_cut, rejected, chance)
@@ -230,7 +223,15 @@ def _over_all(choice: Choice, among: NDArray[np.bool_], rejected: NDArray[np.boo
     reason, weight = np.zeros(len(among), np.int8), np.ones(len(among), np.float32)
     reason[among], weight[among] = choice.reason, choice.weight
     reason[rejected], weight[rejected] = _REASONS.index(Reason.NO_TEXT_BELIEVED), 0
-    return replace(choice, kept=reason == 0, weight=weight, reason=reason)
+    return Choice(reason == 0, weight, reason)
+
+
+def _last_in_order(keys: pa.Array, before: bytes) -> bytes:
+    """The last of ``keys``; RunError where they do not rise, or not from ``before``."""
+    raw = fixed_bytes(keys)
+    if len(raw) and not (before < raw[0] and (raw[:-1] < raw[1:]).all()):
+        raise RunError("what dedup left is not in the order of its keys: delete its folder below steps, and run again")
+    return bytes(raw[-1]) if len(raw) else before
 
 
 def _joined(pieces: Sequence[Any]) -> Any:
@@ -256,9 +257,7 @@ def _table(candidates: pa.Table, pool: SelectPool, choice: Choice, here: slice) 
         "drop_step": pc.if_else(dropped.is_null(), pa.scalar(None, pa.string()), STEP),
         "drop_reason": _decode(dropped, [r.value if r else "" for r in _REASONS]),
     }
-    counts = json.dumps({"added": choice.added, "displaced": choice.displaced}).encode()
-    out = conform(pa.table(columns), SELECTION)
-    return out.replace_schema_metadata({_COUNTS: counts}) if choice.added else out
+    return conform(pa.table(columns), SELECTION)
 
 
 def _decode(codes: pa.Array, names: Collection[str]) -> pa.Array:

@@ -51,7 +51,8 @@ from curate.places import place
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
 from curate.sources.dicom.read import identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach, patiently, stat_source
-from curate.sources.images.read import encode_jpeg, encode_png, load_image, resize
+from curate.sources.images.encode import encode_jpeg, encode_png, resize
+from curate.sources.images.read import load_image
 from curate.sources.member import archive_of, is_there
 from curate.sources.picture import Picture, compose, tile_places
 from curate.stage import Stage, run_stages

@@ -46,7 +46,7 @@ class Cut:
         unbelieved = recipe.capfilt.unbelieved if recipe.capfilt else "drop"
         ingest, dedup = where["ingest"] or "", where["semantic"] or where["dedup"] or ""
         rules = self.rules, recipe.split
-        self._task = SelectTask(ingest, 0, dedup, where["score"], *rules, where["capfilt"], unbelieved)
+        self._task = SelectTask(ingest, dedup, where["score"], *rules, where["capfilt"], unbelieved)
         self._pool = self._task.pool()
         self._here = self._pool.in_cut
         keys = pa.concat_tables(list(self._task.candidates()))["key"].combine_chunks()

@@ -181,7 +181,8 @@ class Recipe(Part):
     def index_rules(self) -> IndexRules:
         """How files become records."""
         splits = replace(self.split, val=0.0, test=0.0)  # fractions are the cut's
-        return IndexRules(self.pair, {s.name: s for s in self.images}, splits, self.deid.second_look)
+        files = {s.name: replace(s, follow_symlinks=False) for s in self.images}  # that is the walk's
+        return IndexRules(self.pair, files, splits, self.deid.second_look)
 
     def picture_rules(self) -> PictureRules:
         """How pixels are read, gated and kept."""

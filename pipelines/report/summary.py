@@ -24,7 +24,7 @@ from curate.record import FATE, RECORD, Reason, live
 from curate.report.funnel import fault_lines
 from curate.report.page import DuplicatePair, Histogram, Painting, RunReport, Sample, render_page, report_json
 from curate.report.summaries import StepCost, summaries
-from curate.sources.images.read import encode_jpeg, resize
+from curate.sources.images.encode import encode_jpeg, resize
 from curate.step import Manifest, read_parts
 from curate.storage import commit_bytes, local_folder
 from filters.methods.blip.capfilt import CAPFILT

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from curate.sources.images.read import encode_png
+from curate.sources.images.encode import encode_png
 
 Entries = Sequence[tuple[str, bytes]]
 

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 
 from curate.export.plan import plan_shards
 from curate.export.remove import NOBODY
-from curate.export.select import SelectRules, cut_of
+from curate.export.rules import SelectRules
+from curate.export.select import cut_of
 from curate.export.split import SPLITS, SplitRules, split_of
 from curate.export.webdataset import ExportTask, count_shards, reset_shards, shard_table, write_shard
 from curate.intact import part_path
 from curate.record import RECORD, SELECTION, Reason, conform, drop, live
-from curate.sources.images.read import encode_png
+from curate.sources.images.encode import encode_png
 from curate.storage import table_bytes
 
 KEYS = [f"{i:032x}" for i in range(6)]

@@ -23,15 +23,8 @@ from benchmarks.input.image_good import Good, field, good, laid, turned
 from benchmarks.input.image_writers import exif, jp2, png, tiff
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.images.read import (
-    decode,
-    encode_jpeg,
-    encode_png,
-    load_image,
-    open_image,
-    read_image_header,
-    resize,
-)
+from curate.sources.images.encode import encode_jpeg, encode_png, resize
+from curate.sources.images.read import decode, load_image, open_image, read_image_header
 from curate.sources.picture import PixelRules
 from curate.sources.sniff import sniff
 from tests.curate.dicomfiles import gradient

@@ -13,7 +13,7 @@ from curate.engine import Engine
 from curate.ingest.index import image_key
 from curate.ingest.rules import IndexRules
 from curate.record import Reason
-from curate.sources.images.read import encode_png
+from curate.sources.images.encode import encode_png
 from curate.sources.pairing.rules import PairRules
 from curate.sources.reports.captions import ReportColumns
 from curate.sources.reports.read import read_reports

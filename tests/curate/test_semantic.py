@@ -134,7 +134,7 @@ def test_the_best_scored_of_one_look_and_one_claim_stays(tmp_path: Path) -> None
     assert told == {"0": "1", "5": "4"}
     assert set(table["drop_reason"].to_pylist()) == {None, Reason.SEMANTIC_DUPLICATE.value}
     commit_part(tmp_path / "semantic", 0, table, 0)
-    folders = str(tmp_path / "ingest"), 1, str(tmp_path / "semantic"), str(tmp_path / "score")
+    folders = str(tmp_path / "ingest"), str(tmp_path / "semantic"), str(tmp_path / "score")
     chosen = pa.concat_tables(SelectTask(*folders, SelectRules(by="dfn"), SplitRules(0, 0)).run(0))
     assert [k[-1] for k in chosen["key"].to_pylist()] == ["1", "2", "3", "4", "6", "7"]
 

@@ -15,7 +15,8 @@ import pytest
 
 from curate.dedup.exact import text_hash
 from curate.export.labels import Labels
-from curate.export.select import SelectRules, SelectTask
+from curate.export.rules import SelectRules
+from curate.export.select import SelectTask
 from curate.export.split import SplitRules
 from curate.export.texts import Texts, carry, read_texts
 from curate.export.webdataset import write_shard
@@ -47,7 +48,7 @@ def archive(folder: Path, **more: Any) -> SelectTask:
     for name, table in (("ingest", record), ("dedup", dedup), ("score", scored), ("texts", proposed)):
         (folder / name).mkdir()
         pq.write_table(table, part_path(folder / name, 0))
-    where = (str(folder / "ingest"), 1, str(folder / "dedup"), str(folder / "score"))
+    where = (str(folder / "ingest"), str(folder / "dedup"), str(folder / "score"))
     rules = more.pop("rules", SelectRules(by="f", top_k=1))
     return SelectTask(*where, rules, more.pop("splits", SplitRules(0, 0)), str(folder / "texts"), **more)
 

@@ -13,7 +13,7 @@ from curate.export.card import DESCRIPTIONS, CardFacts, SplitFacts, card_bytes, 
 from curate.export.croissant import croissant_bytes
 from curate.export.webdataset import CROISSANT, README, shard_table, write_shard
 from curate.record import RECORD, conform
-from curate.sources.images.read import encode_png
+from curate.sources.images.encode import encode_png
 
 SIZES = {"train": (8, 6), "val": (3,), "test": (1,)}
 KEPT = ("plane", "quality")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from curate.engine import Engine
-from curate.sources.images.read import encode_jpeg, encode_png
+from curate.sources.images.encode import encode_jpeg, encode_png
 from curate.step import read_parts
 from pipelines.recipe.load import load_recipe
 from pipelines.run.check import check

@@ -1,4 +1,4 @@
-"""Plain image files in, true to their depth, colour and orientation; encoded images out, without metadata.
+"""Plain image files in, true to their depth, colour and orientation.
 
 One decoder for both commands: `decode` gives a page as stored, which ``curate deid`` writes; `load_image` shows it.
 """
@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import cv2
-import imagecodecs
 import numpy as np
 from PIL import Image
 
@@ -28,7 +26,6 @@ from curate.sources.sniff import HEAD_BYTES, image_kind
 from curate.sources.third_party import call_third_party
 from curate.sources.window import ROBUST, stretch, to_byte
 
-_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 _PILLOW = ("BMP", "WEBP")
 _SPARE = 1 << 20  # bytes that a file may be longer than the pixels of the largest picture
 _OUTLIERS = 2.0  # times the middle 99 % of the values: what is further away, a few pixels make
@@ -104,32 +101,6 @@ def decode(opened: Opened, page: Page) -> tuple[np.ndarray, int]:
     if values.ndim == 3 and all(np.array_equal(values[..., 0], values[..., k]) for k in (1, 2)):
         values = values[..., 0]
     return np.ascontiguousarray(upright(values, page.orientation)), page.orientation
-
-
-def encode_png(pixels: np.ndarray) -> bytes:
-    """Lossless PNG of uint8 or uint16 (rows, columns) or (rows, columns, 3) RGB; chunks IHDR, IDAT, IEND only."""
-    assert pixels.dtype in (np.uint8, np.uint16), pixels.dtype
-    if pixels.ndim == 3:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    done, encoded = cv2.imencode(".png", pixels, _PNG)
-    assert done
-    return encoded.tobytes()
-
-
-def encode_jpeg(pixels: np.ndarray, quality: int) -> bytes:
-    """Baseline JPEG of uint8 (rows, columns) or (rows, columns, 3) RGB, colour not subsampled; ``quality`` 1 to 100."""
-    assert pixels.dtype == np.uint8, pixels.dtype
-    return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(pixels), level=quality, subsampling="444"))
-
-
-def resize(pixels: np.ndarray, side: int) -> np.ndarray:
-    """``pixels`` with the longer side ``side`` at most, same dtype; area-averaged, never enlarged."""
-    rows, columns = pixels.shape[:2]
-    longest = max(rows, columns)
-    if longest <= side:
-        return pixels
-    size = max(1, round(columns * side / longest)), max(1, round(rows * side / longest))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
 def _kind(file: BinaryIO) -> str:

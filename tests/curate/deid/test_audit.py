@@ -27,7 +27,7 @@ from curate.deid_export.audit import AuditRules, FileAudit, audit_file, summary
 from curate.deid_export.dicom.clean import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.report.render import render
-from curate.sources.images.read import encode_png
+from curate.sources.images.encode import encode_png
 from curate.sources.walk import walk
 from tests.curate.dicomfiles import dataset, gradient, to_bytes, write
 
