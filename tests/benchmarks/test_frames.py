@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.deid.frames import fillings
+from benchmarks.deid.frames import doubt, fillings
 from benchmarks.deid.frames.fillings import SPLITS, STYLES, Gold, Text
 from benchmarks.deid.frames.score import closed_words, judge, kept
+from benchmarks.deid.frames.table import HARD
 from benchmarks.deid.frames.values.people import names
 from benchmarks.deid.public import in_sample, meaning
 
@@ -94,6 +95,39 @@ def test_a_part_of_a_name_is_a_leak_and_a_perfect_output_is_none():
 )
 def test_what_of_a_span_may_stay(value, kind, out, leaks):
     assert bool(judge(_text(f"Scan of {value}.", (value, kind)), out).leaks) is leaks
+
+
+@pytest.mark.parametrize(
+    ("value", "out", "tells"),
+    [
+        ("Dept of Neurology, 4 Tern Road", "Dept of Neurology, [ADDRESS]", False),
+        ("Dept of Neurology, 4 Tern Road", "Dept of Neurology, 4 [NAME] Road", False),  # 4: one sign
+        ("41 Tern Road, Holmbury", "41 [ADDRESS]", True),
+        ("Tern Road, HOLMBURY", "[ADDRESS], HOLMBURY", True),
+        ("Ashdown Wynn Clinic", "[NAME] Wynn Clinic", True),
+        ("the corner shop", "the corner shop", True),  # whole
+    ],
+)
+def test_of_what_is_left_names_numbers_and_what_is_whole_tell(value, out, tells):
+    text = Text("f", "us", "CT", "as written", f"Seen at {value}.", (Gold(8, 8 + len(value), "address"),), (), ())
+    found = judge(text, f"Seen at {out}.")
+    assert found.leaks and (found.telling == found.leaks) == tells
+
+
+def test_withholding_by_an_oracle_leaves_less_and_by_no_doubt_as_much():
+    texts = [
+        Text(str(n), "us", "CT", "as written", "Dr. Ashdown", (Gold(4, 11, "id" if n % 2 else "address"),), (), ())
+        for n in range(40)
+    ]
+    some = [
+        doubt.Read(text, judge(text, text.text if n < 4 else "Dr. [NAME]", 1.0), (), 0, 0)
+        for n, text in enumerate(texts)
+    ]
+    by_oracle = doubt.curve(some, doubt.DOUBTS["an oracle: identifiers left"])
+    assert by_oracle["0"][HARD] == 0.1 and by_oracle["0.1"][HARD] == by_oracle["0.1"]["telling"] == 0
+    assert by_oracle["0.05"][HARD] == pytest.approx(2 / 38, abs=1e-4)
+    by_none = doubt.curve(some, lambda _: 0.0)
+    assert by_none["0"][HARD] == 0.1 and by_none["0.3"][HARD] > 0.03
 
 
 def test_lost_words_are_counted_and_closed_class_words_by_kind():

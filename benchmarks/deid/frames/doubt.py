@@ -1,6 +1,6 @@
 """Would withholding what is doubtful help? Reports withheld against what is left in the others, by several doubts.
 
-    python -m benchmarks.deid.frames.doubt [--hands no] [--data FOLDER] [--out FILE]
+    python -m benchmarks.deid.frames.doubt [--hands no | --texts FILE] [--data FOLDER] [--out FILE]
 
 A text is read once more as it goes out; by each of `DOUBTS` the most doubtful are withheld, and what is left of
 identifiers is counted in those that stay. An oracle that knows what leaked bounds what any doubt can bring. The shipped
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from benchmarks.deid.fit.texts import written
 from benchmarks.deid.fit.words_net import RULES
-from benchmarks.deid.frames import score, table
+from benchmarks.deid.frames import marked, score, table
 from benchmarks.deid.frames.fillings import Text
 from benchmarks.deid.frames.marked import text_of
 from benchmarks.deid.public import meaning
@@ -129,10 +129,12 @@ def main() -> None:
     """The curves on the terminal, the figures in a file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--hands", default="no")
+    parser.add_argument("--texts", type=Path, help="marked texts in place of the hands'")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    some = _read_all([text_of(one.key, one.pieces) for hand in given.hands for one in written(hand)])
+    hands = (text_of(one.key, one.pieces) for hand in given.hands for one in written(hand))
+    some = _read_all(marked.read(given.texts) if given.texts else [*hands])
     found = {name: curve(some, doubt) for name, doubt in DOUBTS.items()}
     for name, texts in (meaning.sets(given.data) if given.data else {}).items():
         clean = _read_all([text_of("", [("", text)]) for side, text in texts if side == "dev"][::3])

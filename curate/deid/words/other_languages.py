@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from curate.deid.text.fold import BARRIER
@@ -20,6 +19,7 @@ from curate.deid.text.tokens import is_code_known
 from curate.deid.word_lists import words
 from curate.deid.words.lexicon import Lexicon, lexicon
 from curate.deid.words.other_cues import Span, cued_spans
+from curate.deid.words.other_names import Word, mask_behind_cues
 from curate.deid.words.vocabulary import Kind, kind, one_letter_away
 
 _TOKEN = re.compile(rf"{BARRIER}|[^\W_]+")
@@ -32,20 +32,7 @@ _ROMAN = re.compile(r"x{0,2}(?:ix|iv|v?i{1,3}|v|x)[a-d]?", re.IGNORECASE)
 _ELIDED = frozenset("l d s c n m j t qu un dell all nell sull dall quell jusqu lorsqu".split())  # noqa: SIM905
 _SHORTEST_MISSPELT = 6
 _SHORTEST_REPEATED = 4  # letters of a name that is sought elsewhere in its text
-_MAX_TITLED, _MAX_LED = 5, 4  # words of a name behind a title, behind a role
 _BESIDE = re.compile(r"[ ]{1,2}|[.][ ]?|,[ ]|[-']")
-_DENIALS = words(
-    """
-    kein keine keinen ohne nicht no sin pas sans aucun aucune sem nao nenhum nenhuma geen niet zonder non
-    senza nessun nessuna
-    """
-)
-_PLURAL = words(
-    """
-    sigg drs dres drs dras sres messieurs mesdames mm herren profs
-    """
-)
-_AND = frozenset(["und", "e", "y", "et", "en", "ed"])
 # An eponym stays beside these, before a grade, or where English always has it as one.
 _OF_EPONYMS = words(
     """
@@ -56,23 +43,6 @@ _OF_EPONYMS = words(
     cyste cisto hernie hernia nodulos knoten conducto ducto dotto canal gang gangs ductus operation operacion
     """
 )
-
-
-@dataclass(slots=True)
-class _Word:
-    start: int
-    end: int
-    text: str
-    low: str
-    gap: str  # what stands before it
-    first: bool
-    level: bool  # its capitals tell nothing
-    known: bool = False
-    name: bool = False  # on a list of names: rather a name
-    maybe: bool = False  # on any list of names or towns
-    closed: bool = False
-    masked: bool = False
-    cued: bool = False
 
 
 def decide_words(text: str, code: str, archive: frozenset[str] = frozenset(), taken: Sequence[Span] = ()) -> list[Span]:
@@ -94,7 +64,7 @@ def decide_words(text: str, code: str, archive: frozenset[str] = frozenset(), ta
         if any(s < word.end and word.start < e for s, e in masked):
             word.masked = word.known = True
             word.cued = any(s < word.end and word.start < e for s, e in named)
-    _behind_cues(words, lexical)
+    mask_behind_cues(words, lexical)
     _repeat(words, lexical)
     for i, word in enumerate(words):
         if not word.masked:
@@ -118,8 +88,8 @@ def _stretches(text: str) -> Iterator[tuple[int, int, bool]]:
 
 def _tokens(
     text: str, stretches: Sequence[tuple[int, int, bool]], lexical: Lexicon, archive: frozenset[str]
-) -> list[_Word]:
-    found: list[_Word] = []
+) -> list[Word]:
+    found: list[Word] = []
     at = 0
     cues = lexical.titles | lexical.degrees | lexical.particles | lexical.ids | lexical.roles | lexical.acts | _ELIDED
     for level, hit in ((level, hit) for start, end, level in stretches for hit in _TOKEN.finditer(text, start, end)):
@@ -128,7 +98,7 @@ def _tokens(
         first = not found or _SENTENCE_END.search(gap) is not None
         if first and found and gap in (". ", ".") and (len(found[-1].text) == 1 or found[-1].low in lexical.titles):
             first = False
-        word = _Word(hit.start(), hit.end(), token, token.lower(), gap, first, level)
+        word = Word(hit.start(), hit.end(), token, token.lower(), gap, first, level)
         if token == BARRIER:
             word.known = word.cued = word.masked = True
         elif token.isalpha():
@@ -143,188 +113,7 @@ def _tokens(
     return found
 
 
-def _behind_cues(words: list[_Word], lexical: Lexicon) -> None:
-    """A title and the words behind it are a name, whatever they mean; a role leads one where a name follows it."""
-    i = 0
-    while i < len(words):
-        word = words[i]
-        titled = word.low in lexical.titles and (len(word.text) > 1 or _is_initial_title(words, i))
-        if word.masked or not (titled or word.low in lexical.roles):
-            i += 1
-            continue
-        at = i + 1
-        while at < len(words) and _leads(words, at, lexical):
-            titled = titled or (words[at].low in lexical.titles and len(words[at].text) > 1)
-            at += 1
-        end = _taken(words, at, lexical, titled)
-        names = words[at:end]
-        if titled and end == at > i + 1 and _is_role_as_name(words[at - 1], lexical):
-            names = [words[at - 1]]  # "Dr. Neto"
-        if word.low in _PLURAL and at < end < len(words) - 1 and words[end].low in _AND and words[end + 1].maybe:
-            second = end + 1
-            end = _taken(words, second, lexical, titled)
-            names += words[second:end]
-        for word in names:
-            word.masked = word.cued = True
-        i = max(end, i + 1)
-
-
-def _is_role_as_name(word: _Word, lexical: Lexicon) -> bool:
-    somebody = word.low in lexical.roles and word.low not in lexical.titles and word.maybe
-    return somebody and (word.level or word.text.istitle())
-
-
-def _leads(words: list[_Word], at: int, lexical: Lexicon) -> bool:
-    """Does this word belong to a title or a role still: "Dr. med.", "medico de guardia", "Kollege Dr."?"""
-    word = words[at]
-    if word.low in lexical.titles | lexical.degrees | lexical.roles:
-        one = len(word.text) == 1 and word.low not in lexical.degrees
-        return re.fullmatch(r"[.:]?[ ]{0,2}|[ ]?[:(-][ ]{0,2}|,[ ]", word.gap) is not None and not one
-    linked = word.low in lexical.by and re.fullmatch(r"[ ]", word.gap) is not None and at + 1 < len(words)
-    if not linked:
-        return False
-    after = words[at + 1]
-    return after.low in lexical.titles | lexical.roles or word.low in lexical.agent_links
-
-
-def _is_initial_title(words: list[_Word], i: int) -> bool:
-    """ "D. Juan", "M. Dupont": one letter is a title before its full stop and a name."""
-    after = words[i + 1] if i + 1 < len(words) else None
-    if after is None or re.fullmatch(r"[.][ ]?", after.gap) is None:
-        return False
-    if after.closed:
-        behind = words[i + 2] if i + 2 < len(words) else None
-        return (
-            after.text.istitle()
-            and not words[i].level
-            and behind is not None
-            and behind.text.istitle()
-            and behind.gap == " "
-        )
-    return (
-        after.maybe
-        or not after.known
-        or (after.text.istitle() and words[i].text.isupper() and not words[i].level and words[i].first)
-    )
-
-
-def _taken(words: list[_Word], at: int, lexical: Lexicon, titled: bool) -> int:
-    """Where the name ends whose first word may be at ``at``."""
-    end = at
-    most = _MAX_TITLED if titled else _MAX_LED
-    while end < len(words) and end - at < most + 2 and _continues(words, end, at, lexical, titled):
-        end += 1
-    while (
-        end > at and words[end - 1].low in lexical.particles and (words[end - 1].text.islower() or words[end - 1].level)
-    ):
-        end -= 1
-    return end
-
-
-def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, titled: bool) -> bool:
-    word, before = words[i], words[i - 1]
-    gaps = (
-        r"[ ]{1,2}|[.][ ]?|,[ ]|[-']"
-        if i > at
-        else r"[.:]?[ ]{0,3}|[ ]?:[ ]{0,9}|[ ]?\([ ]?|,[ ]" + ("" if titled else r"|[ ]?[:=][ \t]*")
-    )
-    if re.fullmatch(gaps, word.gap) is None or not word.text.isalpha() or word.gap == "":
-        return False
-    if word.gap.startswith(".") and i > at and len(before.text) > 1:
-        return False
-    after = words[i + 1] if i + 1 < len(words) else None
-    if (
-        word.low in lexical.particles
-        and not word.gap.startswith(",")
-        and after is not None
-        and after.gap in (" ", "'", "-", ".")
-    ):
-        return _follows_particle(after, lexical)
-    if word.closed or word.low in lexical.acts or word.low in _DENIALS:
-        ends = after is None or after.gap != " " or (after.maybe and not after.closed) or after.low in lexical.acts
-        announced = titled or (":" in word.gap and ends)
-        return _is_closed_name(word, lexical, first=i == at, titled=announced, ends=ends)
-    if word.low in lexical.roles and i > at:
-        return False
-    if not word.level and not word.text[0].isupper():
-        return False
-    named = word.maybe or not word.known
-    if word.gap.startswith(","):
-        return (
-            named and word.low not in lexical.medical and not (word.level and lexical.capital_nouns and not word.name)
-        )
-    if word.gap == "-":
-        return True
-    if i == at:
-        return _begins(words, i, lexical, titled)
-    return before.low in lexical.particles or _follows_name(words, i, at, lexical, titled)
-
-
-def _begins(words: list[_Word], i: int, lexical: Lexicon, titled: bool) -> bool:
-    """Whether a name begins with this word, which is written as one."""
-    word, after = words[i], words[i + 1] if i + 1 < len(words) else None
-    medical = lexical.is_medical(word.low)
-    before_name = (
-        after is not None and after.gap in (" ", ", ") and (after.maybe or not after.known) and not after.closed
-    )
-    if len(word.text) == 1 and word.text.isupper() and after is not None and after.gap.startswith("."):
-        titled = titled or after.low in lexical.particles or after.text[0].isupper()  # "J. de Wit"
-    announced = titled or (
-        ":" in word.gap
-        and (not medical or (word.maybe and (before_name or (after is None or after.gap not in (" ", "-")))))
-    )
-    named = word.maybe or not word.known
-    return announced or (named and not medical) or _is_pair(words, i, lexical)
-
-
-def _follows_name(words: list[_Word], i: int, at: int, lexical: Lexicon, titled: bool) -> bool:
-    """Whether this word, written as a name, is of the one that begins at ``at``."""
-    word, after = words[i], words[i + 1] if i + 1 < len(words) else None
-    if word.gap == " " and not word.level and not lexical.capital_nouns and word.text.istitle() and not word.first:
-        return True  # no word of a sentence has a capital there
-    medical, named = lexical.is_medical(word.low), word.maybe or not word.known
-    last = after is None or after.gap != " "
-    if word.level and titled and i <= at + 2 and word.gap == " " and last:
-        return True
-    led = last or (after is not None and (after.closed or after.low in lexical.acts))
-    if word.level and i == at + 2 and word.gap == " " and led and not medical and lexical.two_surnames:
-        return True
-    somebody = titled or words[at].name or not words[at].known
-    if (i == at + 1 and somebody and not medical) or (i <= at + 2 and word.maybe):
-        return True  # given name and surname, or two surnames
-    if word.level:
-        return named and not medical
-    return named or (not lexical.capital_nouns and not word.first and word.low not in lexical.medical)
-
-
-def _is_closed_name(word: _Word, lexical: Lexicon, *, first: bool, titled: bool, ends: bool) -> bool:
-    """ "Dr. Klein", "Dra. Pinto Grande": a word of the closed class that can only be a name where it stands."""
-    if len(word.text) < 3 or word.low in _DENIALS | lexical.acts | lexical.by:
-        return False
-    if word.level:
-        return word.maybe and ((titled and first) or (not first and ends and word.gap in (" ", "-")))
-    return word.text.istitle() and (titled if first else word.gap in (" ", "-"))
-
-
-def _follows_particle(after: _Word, lexical: Lexicon) -> bool:
-    if after.low in lexical.titles | lexical.roles:
-        return False
-    if after.low in lexical.particles:
-        return True
-    if after.level:
-        return (not after.closed and not lexical.is_medical(after.low)) or after.name
-    return after.text[0].isupper() and (not lexical.capital_nouns or after.maybe or not after.known)
-
-
-def _is_pair(words: list[_Word], i: int, lexical: Lexicon) -> bool:
-    """Two words with capitals behind a role, one of them a name: given name and surname."""
-    after = words[i + 1] if i + 1 < len(words) else None
-    if after is None or after.gap not in (" ", ", ", "-") or lexical.is_medical(words[i].low) or lexical.capital_nouns:
-        return False
-    return (after.text[0].isupper() or after.level) and (after.maybe or not after.known) and not after.closed
-
-
-def _repeat(words: list[_Word], lexical: Lexicon) -> None:
+def _repeat(words: list[Word], lexical: Lexicon) -> None:
     """Who is named by a cue somewhere is found elsewhere in the text."""
     called = {
         w.low
@@ -340,7 +129,7 @@ def _repeat(words: list[_Word], lexical: Lexicon) -> None:
             word.masked = word.cued = not plain or (not word.first and not word.level and not lexical.capital_nouns)
 
 
-def _should_mask(words: list[_Word], i: int, lexical: Lexicon) -> bool:
+def _should_mask(words: list[Word], i: int, lexical: Lexicon) -> bool:
     word = words[i]
     if not word.known:
         stays = _misspelt(word, lexical) or _is_eponym(words, i) or _is_combined(words, i, lexical)
@@ -354,7 +143,7 @@ def _should_mask(words: list[_Word], i: int, lexical: Lexicon) -> bool:
     return not word.first and not _is_eponym(words, i)
 
 
-def _is_combined(words: list[_Word], i: int, lexical: Lexicon) -> bool:
+def _is_combined(words: list[Word], i: int, lexical: Lexicon) -> bool:
     """ "reticulo-nodular", "Hüft-TEP": a combining form before its hyphen."""
     word, after = words[i], words[i + 1] if i + 1 < len(words) else None
     if after is None or after.gap != "-" or not after.known or after.masked:
@@ -364,7 +153,7 @@ def _is_combined(words: list[_Word], i: int, lexical: Lexicon) -> bool:
     return len(word.text) > 4 and word.low.endswith("o") and not word.maybe and not after.maybe
 
 
-def _is_eponym(words: list[_Word], i: int) -> bool:
+def _is_eponym(words: list[Word], i: int) -> bool:
     if not kind(words[i].low) & (Kind.EPONYM | Kind.BOUND) and words[i].low not in ("achille", "aquiles", "achilles"):
         return False
     before, after = (words[i - 1] if i else None), (words[i + 1] if i + 1 < len(words) else None)
@@ -384,7 +173,7 @@ def _is_eponym(words: list[_Word], i: int) -> bool:
     return led or graded or (after is not None and after.gap in (" ", "-") and after.low in _OF_EPONYMS)
 
 
-def _misspelt(word: _Word, lexical: Lexicon) -> bool:
+def _misspelt(word: Word, lexical: Lexicon) -> bool:
     """One letter away from a word of reports, and not written as a name is."""
     if len(word.text) < _SHORTEST_MISSPELT or word.maybe:
         return False
@@ -404,7 +193,7 @@ def _long_words(code: str) -> frozenset[str]:
     return frozenset(word for word in lexicon(code).medical if len(word) >= _SHORTEST_MISSPELT)
 
 
-def _expand_names(words: list[_Word], lexical: Lexicon) -> None:
+def _expand_names(words: list[Word], lexical: Lexicon) -> None:
     """A name's neighbours that are names as well, and initials, go with it."""
     for i, word in enumerate(words):
         if _is_person(word):
@@ -420,7 +209,7 @@ def _expand_names(words: list[_Word], lexical: Lexicon) -> None:
                     word.masked = word.cued = True
 
 
-def _draw_particles(words: list[_Word], i: int, lexical: Lexicon) -> None:
+def _draw_particles(words: list[Word], i: int, lexical: Lexicon) -> None:
     """ "Anneloes de Brug": particles and a name behind one."""
     at = i + 1
     while at < len(words) and words[at].low in lexical.particles and words[at].gap == " " and not words[at].masked:
@@ -446,12 +235,12 @@ def _draw_particles(words: list[_Word], i: int, lexical: Lexicon) -> None:
             one.masked = one.cued = True
 
 
-def _is_person(word: _Word) -> bool:
+def _is_person(word: Word) -> bool:
     somebody = word.masked and (word.cued or not word.known) and (word.text.isalpha() or word.text == BARRIER)
     return somebody and (word.text == BARRIER or word.text[0].isupper() or word.text.islower())
 
 
-def _is_drawn(words: list[_Word], i: int, gap: str, lexical: Lexicon) -> bool:
+def _is_drawn(words: list[Word], i: int, gap: str, lexical: Lexicon) -> bool:
     word = words[i]
     after = words[i + 1].gap if i + 1 < len(words) else ""
     if len(word.text) == 1:
@@ -477,7 +266,7 @@ def _is_drawn(words: list[_Word], i: int, gap: str, lexical: Lexicon) -> bool:
     return word.maybe if lexical.capital_nouns or gap.startswith(",") else word.maybe or (not word.first and gap == " ")
 
 
-def _runs(words: list[_Word], masked: Sequence[tuple[int, int]]) -> Iterator[Span]:
+def _runs(words: list[Word], masked: Sequence[tuple[int, int]]) -> Iterator[Span]:
     for word in words:
         if word.masked and word.text != BARRIER and not any(s <= word.start and word.end <= e for s, e in masked):
             yield word.start, word.end, "NAME" if word.text.isalpha() else "ID"
