@@ -339,6 +339,61 @@ def measure_semantic(n: int, queries: int = 2000) -> list[dict[str, object]]:
     return [{**row, "dropped": int((parent != np.arange(n)).sum())}]
 
 
+def measure_hashes(n: int, distance: int = image.DISTANCE) -> list[dict[str, object]]:
+    """Pairs within ``distance`` among n hashes, a fifth of them copies of another with 1 to ``distance`` bits flipped:
+    ours beside faiss. Recall: copies found. A search of all by all is run for a hundredth of the hashes, and its CPU
+    multiplied."""
+    import faiss
+
+    faiss.omp_set_num_threads(1)
+    rng = np.random.default_rng(0)
+    hashes = rng.integers(0, 2**64, n, dtype=np.uint64)
+    copies, originals = np.split(rng.permutation(n)[: n // 5 * 2], 2)
+    bits = rng.random((len(copies), 64)).argsort(axis=1) < rng.integers(1, distance + 1, len(copies))[:, None]
+    hashes[copies] = hashes[originals] ^ np.packbits(bits, axis=1).view(np.uint64)[:, 0]
+    codes = hashes.view(np.uint8).reshape(n, 8)
+    wanted = set(map(tuple, np.sort(np.stack([originals, copies], axis=1), axis=1).tolist()))
+
+    def searched(index: faiss.IndexBinary, step: int = 1) -> tuple[np.ndarray, float]:
+        start = time.process_time()
+        index.add(codes)
+        built = time.process_time() - start
+        starts, _, found = index.range_search(codes[::step], distance + 1)  # below it
+        pairs = np.stack([np.repeat(np.arange(0, n, step), np.diff(starts.astype(np.int64))), found], axis=1)
+        return pairs, built + (time.process_time() - start - built) * step
+
+    def ours() -> tuple[np.ndarray, float]:
+        start = time.process_time()
+        pairs = np.concatenate(list(hamming.hamming_pairs(hashes, distance)))
+        return pairs, time.process_time() - start
+
+    bits_of_bucket = max(16, n.bit_length() - 2)
+    tools: dict[str, Callable[[], tuple[np.ndarray, float]]] = {"ours": ours}
+    for flips in (1, 2):
+        tools[f"faiss BinaryHash, {bits_of_bucket} bits, {flips} flipped"] = lambda flips=flips: searched(
+            _flipping(faiss.IndexBinaryHash(64, bits_of_bucket), flips)
+        )
+    for parts, width, flips in ((4, 16, 1), (3, 21, 2)) if n <= 200_000 else ((3, 21, 2),):
+        tools[f"faiss BinaryMultiHash, {parts} of {width} bits, {flips} flipped"] = (
+            lambda parts=parts, width=width, flips=flips: searched(
+                _flipping(faiss.IndexBinaryMultiHash(64, parts, width), flips)
+            )
+        )
+    tools["faiss BinaryFlat, a hundredth asked"] = lambda: searched(faiss.IndexBinaryFlat(64), 100)
+    out: list[dict[str, object]] = []
+    for tool, work in tools.items():
+        pairs, spent = work()
+        met = set(map(tuple, np.sort(pairs, axis=1).tolist()))
+        recall = round(len(wanted & met) / len(wanted), 4) if "hundredth" not in tool else None
+        out.append({"tool": tool, "hashes": f"{n:,}", "CPU-s": round(spent, 2), "recall": recall})
+    return out
+
+
+def _flipping(index: faiss.IndexBinary, bits: int) -> faiss.IndexBinary:
+    index.nflip = bits
+    return index
+
+
 def measure_speed(n: int) -> list[dict[str, object]]:
     out: list[dict[str, object]] = []
 
@@ -405,12 +460,13 @@ def main() -> None:
     args = parser.parse_args()
     cv2.setNumThreads(1)
     results = {"semantic": measure_semantic(args.vectors)}  # first: its peak of memory is the process's
-    results |= {"speed": measure_speed(args.hashes)}
+    results |= {"hashes": measure_hashes(args.hashes), "speed": measure_speed(args.hashes)}
     if ROOT.is_dir():
         results |= {"images": measure_images(), "texts": measure_texts()}
         results["reports"] = measure_reports(args.reports)
     titles = {
         "semantic": "Semantic duplicates: nearest better record of the same claim",
+        "hashes": f"Pairs of hashes within {image.DISTANCE} bits",
         "speed": f"Speed ({platform.machine()}, Python {platform.python_version()}, numpy {np.__version__})",
         "images": "Pairs of pictures linked, by distance / correlation (defaults "
         f"{image.DISTANCE} / {image.CORRELATION})",

@@ -33,6 +33,11 @@ def check(recipe: Recipe, touch: bool = True) -> None:
         raise RecipeError("images", "the recipe trains on shards alone", "curate train, or name images and reports")
     recipe.secret_source().pseudonymizer()
     _exists(recipe.out, "out")
+    if str(recipe.out).startswith("memory:"):
+        raise RecipeError("out", "memory:// is each process's own", "s3://, gs://, az:// or a folder")
+    check_own(recipe.out)
+    check_shards(recipe.out / "shards")
+    check_shards(recipe.out / "compare" / "pool")
     for i, source in enumerate(recipe.images):
         _apart(source.path, recipe.out, f"images.{i}.path")
     try:
@@ -57,11 +62,6 @@ def check(recipe: Recipe, touch: bool = True) -> None:
         raise RecipeError("semantic", "needs faiss", "pip install 'radsift[cpu]' (or [gpu])")
     if recipe.truth is not None:
         _truth(recipe.truth.path)
-    if str(recipe.out).startswith("memory:"):
-        raise RecipeError("out", "memory:// is each process's own", "s3://, gs://, az:// or a folder")
-    check_own(recipe.out)
-    check_shards(recipe.out / "shards")
-    check_shards(recipe.out / "compare" / "pool")
     if touch:
         _writable(recipe.out)
 
