@@ -21,6 +21,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from itertools import combinations, product
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -354,7 +355,7 @@ def measure_hashes(n: int, distance: int = image.DISTANCE) -> list[dict[str, obj
     codes = hashes.view(np.uint8).reshape(n, 8)
     wanted = set(map(tuple, np.sort(np.stack([originals, copies], axis=1), axis=1).tolist()))
 
-    def searched(index: faiss.IndexBinary, step: int = 1) -> tuple[np.ndarray, float]:
+    def searched(index: Any, step: int = 1) -> tuple[np.ndarray, float]:
         start = time.process_time()
         index.add(codes)
         built = time.process_time() - start
@@ -389,7 +390,7 @@ def measure_hashes(n: int, distance: int = image.DISTANCE) -> list[dict[str, obj
     return out
 
 
-def _flipping(index: faiss.IndexBinary, bits: int) -> faiss.IndexBinary:
+def _flipping(index: Any, bits: int) -> Any:
     index.nflip = bits
     return index
 

@@ -89,7 +89,8 @@ class SourceError(RunError):
         message = f"{of} cannot be read: {os.strerror(self.number)}{self.detail}"
         fix = "check that it is mounted and may be read"
         if self.number in (errno.EACCES, errno.EPERM):
-            fix = "`find FOLDER ! -readable` lists what this account may not read: give it access, or 'exclude' that"
+            fix = "`find FOLDER ! -readable` lists what this account may not read, a bucket's policy says it: "
+            fix += "give it access, or 'exclude' that"
         return f"{message}\n  fix: {fix}; then the same command goes on"
 
 

@@ -17,7 +17,7 @@ from curate.deid.rules import DeidRules
 from curate.errors import RecipeError, SourceError, about
 from curate.export.webdataset import check_shards
 from curate.places import is_remote, place
-from curate.sources.faults import patiently
+from curate.sources.faults import patiently, stop_for_source
 from curate.sources.pairing.paths import check_keys
 from curate.storage import check_own, claim, commit_bytes, read_json
 from filters.method import method_of, read_card
@@ -69,9 +69,8 @@ def check(recipe: Recipe, touch: bool = True) -> None:
 def _sources(recipe: Recipe) -> None:
     """RecipeError where a source is not as the recipe says; SourceError where one that was there before is away."""
     for i, source in enumerate(recipe.images):
-        gone = gone_since(recipe.out, source.name)
-        if gone is not None and not _is_there(source.path):
-            raise gone
+        if (gone := gone_since(recipe.out, source.name)) is not None:
+            _wait_for(source.path, gone)
         _readable(source.path, f"images.{i}.path")
         if source.key_pattern is not None:
             check_keys(source.path, source.key_pattern, source.exclude.path, f"images.{i}.key_pattern")
@@ -98,18 +97,21 @@ def _earlier(path: Path, out: Path, field: str) -> None:
         raise RecipeError(field, problem, "run its recipe again with this version")
 
 
-def _is_there(path: Path) -> bool:
-    """Waits for as long as for anything that fails for a while."""
+def _wait_for(path: Path, gone: SourceError) -> None:
+    """Waits for as long as for anything that fails for a while; then raises ``gone``, with what the system says."""
 
-    def there() -> bool:
-        if not path.exists():
-            raise SourceError(errno.ENOENT)
-        return True
+    def is_there() -> None:
+        try:
+            if path.exists():
+                return
+        except OSError as error:
+            stop_for_source(error)
+        raise SourceError(errno.ENOENT)
 
     try:
-        return patiently(there)
-    except SourceError:
-        return False
+        patiently(is_there)
+    except SourceError as error:
+        raise SourceError(error.number, gone.name, gone.detail) from None
 
 
 def check_local(recipe: Recipe) -> None:
@@ -217,7 +219,8 @@ def _exists(path: Path, field: str) -> bool:
     try:
         return path.exists()
     except OSError as error:
-        raise RecipeError(field, f"{path} cannot be read ({error.strerror})", "check who may read it") from None
+        fix = "check the address, the credentials and who may read it" if is_remote(path) else "check who may read it"
+        raise RecipeError(field, f"{path} cannot be read ({error.strerror})", fix) from None
 
 
 def _readable(path: Path, field: str) -> None:

@@ -240,9 +240,10 @@ def test_a_foreign_folder_is_refused_before_any_work_and_left_as_it_is(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     recipe = finished.recipe.model_copy(update={"out": tmp_path / "out"})
-    for touch in (False, True):
+    a_file = recipe.model_copy(update={"out": tmp_path / "out/notes.txt"})
+    for one, touch in ((recipe, False), (recipe, True), (a_file, True)):
         with pytest.raises(RecipeError) as told:
-            check(recipe, touch=touch)
+            check(one, touch=touch)
         assert told.value.field == "out" and told.value.fix
     found = {str(p.relative_to(tmp_path / "out")): p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
     assert found == precious

@@ -32,8 +32,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     mounted.mkdir()
     with image.open("wb") as file:
         file.truncate(32 << 20)
-    made = shutil.which("mkfs.ext4") and subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=False).returncode == 0
-    if not made or subprocess.run(["mount", "-o", "loop", image, mounted], capture_output=True, check=False).returncode:
+    commands = (["mkfs.ext4", "-q", "-m", "0", image], ["mount", "-o", "loop", image, mounted])
+    if not shutil.which("mkfs.ext4") or any(
+        subprocess.run(c, capture_output=True, check=False).returncode for c in commands
+    ):
         pytest.skip("needs root, ext4 and loop devices")
     try:
         yield mounted

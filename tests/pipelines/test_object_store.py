@@ -17,11 +17,11 @@ pytest.importorskip("moto.server", reason="moto's server is not installed")
 from curate.engine import start_engine
 from curate.engine.guard import withheld
 from curate.engine.resources import Resources
-from curate.errors import RecipeError, RunError
+from curate.errors import RecipeError, RunError, SourceError
 from curate.export.webdataset import read_index
 from curate.lease import Lease
 from curate.places import file_system, patiently, place
-from curate.storage import exclusive
+from curate.storage import claim, commit_marker, exclusive
 from pipelines.commands.screen import pipeline_of
 from pipelines.recipe.load import load_recipe
 from pipelines.report.drawn import summary_of
@@ -187,11 +187,16 @@ def test_a_bucket_that_may_not_be_read_or_written_stops_before_any_work(
         told = {"ENDPOINT_URL": url, "ACCESS_KEY_ID": "nobody", "SECRET_ACCESS_KEY": "-", "DEFAULT_REGION": "us-east-1"}
         for name, value in told.items():
             monkeypatch.setenv(f"AWS_{name}", value)
+        monkeypatch.setenv("RADSIFT_PATIENCE", "0")
         forget_servers()
         with pytest.raises(RecipeError, match=r"images\.0\.path: s3://shut/pacs cannot be read \(Permission denied"):
             check(load_recipe(written, ["images.0.path=s3://shut/pacs"]))
         with pytest.raises(RecipeError, match=r"out: s3://shut/run cannot be read \(Permission denied"):
             check(load_recipe(written, ["out=s3://shut/run"]))
+        claim(tmp_path / "run")
+        commit_marker(tmp_path / "run" / "listing.json", {"files": {"archive": 3}})  # it was read once
+        with pytest.raises(SourceError, match=r"'archive' cannot be read: Permission denied \(it held 3 files"):
+            check(load_recipe(written, ["images.0.path=s3://shut/pacs"]))
         forget_servers()
         server.shutdown()
     assert not (tmp_path / "run" / "steps").exists()
