@@ -27,11 +27,12 @@ def words(text: str) -> frozenset[str]:
 
 
 @cache
-def word_sections(name: str) -> dict[str, frozenset[str]]:
-    """ "## title" and the words under it, of a list in plain text below `curate.deid.words.data`, comments apart."""
+def word_sections(name: str, folder: str = "words/data") -> dict[str, frozenset[str]]:
+    """ "## title" and the words under it, of a list in plain text below ``folder`` of `curate.deid`, comments
+    apart."""
     found: dict[str, list[str]] = {}
     title = ""
-    for line in (files("curate.deid") / "words" / "data" / f"{name}.txt").read_text(encoding="utf-8").splitlines():
+    for line in (files("curate.deid") / folder / f"{name}.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("## "):
             title = line[3:].strip()
         elif not line.startswith("#"):

@@ -19,6 +19,7 @@ from curate.deid.verify.finding import Finding
 from curate.deid.verify.names import facilities, person_names
 from curate.deid.verify.normalise import in_capitals, normalise, plain
 from curate.deid.verify.vocabulary import is_known, language
+from curate.deid.word_lists import word_sections
 from curate.memory import once
 
 _UNITS = r"mm|cm|ml|cc|mg|mcg|ug|kg|hu|msec|ms|mgy|mhz|khz|hz|kvp?|mas?|iu|units?|cells|bpm|mmhg|ft|lbs?|x10|ppm|ng|pg"
@@ -207,12 +208,8 @@ _PIECE = re.compile(r"[^\W_]+")
 _PROSE = re.compile(r"[^\W\d_]{2,}")
 _MIN_WORDS = 3
 _YEAR = re.compile(r"(?:18|19|20)\d\d")
-_NO_PIECES = """
-www http https com org net edu gov street avenue ave road lane drive boulevard blvd court way place terrace parkway
-highway circle square trail close crescent box apt apartment suite hours hour hrs of the and at on st nd rd th am pm no
-"""
 _MIN_DIGITS = {Finding.ID: 3, Finding.CONTACT: 3, Finding.PLACE: 2}  # of a piece that could identify someone
-_NO_PIECE = frozenset(_NO_PIECES.split())
+_NO_PIECE = word_sections("words", "verify/data")["no piece"]
 
 
 def text_identifiers(sources: Sequence[str], *, in_parts: bool = True) -> TextIdentifiers:

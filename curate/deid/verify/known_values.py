@@ -20,11 +20,10 @@ from curate.deid.verify.normalise import (
     plain,
 )
 from curate.deid.verify.vocabulary import standard_words
+from curate.deid.word_lists import word_sections, words
 
 _PART = 4  # shorter parts of names occur by chance in any text
-_PLACES = """hospital clinic center centre medical university institute department radiology imaging health healthcare
-system street road avenue lane drive general regional memorial community and the of for prof professor doctor miss"""
-_NO_NAME = frozenset(_PLACES.split())
+_NO_NAME = word_sections("words", "verify/data")["no name"]
 _PLACE = re.compile(
     r"\b(?:hospital|clinic|cent(?:er|re)|university|institute|department|dept|street|road|avenue|lane|drive|infirmary)\b"
     r"|病院|医院|醫院|大学|병원",
@@ -157,15 +156,11 @@ _SOUNDS: dict[str, str] = {
 }  # fmt: skip
 
 
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-_TITLES = _set("dr mr ms md do pa np rn ra rt jr sr ii iv vi dds phd")
-_PARTICLES = _set("de da la le el al di du st van von der den del")
-_ENGLISH = _set("an as at am be by do go he if in is it me my no of on or so to up us we")
-_ATTRIBUTES = _set("AP CR CT DX ES LL MG MR NM OT PA PT RF RL RX SC SM US XA XC")
-_NO_NAMES = _set("mri pet mm cm hu mammogram radiograph angiogram") | {attribute.lower() for attribute in _ATTRIBUTES}
+_TITLES = words("dr mr ms md do pa np rn ra rt jr sr ii iv vi dds phd")
+_PARTICLES = words("de da la le el al di du st van von der den del")
+_ENGLISH = words("an as at am be by do go he if in is it me my no of on or so to up us we")
+_ATTRIBUTES = words("AP CR CT DX ES LL MG MR NM OT PA PT RF RL RX SC SM US XA XC")
+_NO_NAMES = words("mri pet mm cm hu mammogram radiograph angiogram") | {attribute.lower() for attribute in _ATTRIBUTES}
 _INSTITUTIONS = ("病院", "医院", "醫院", "大学", "大學", "クリニック", "センター", "科", "室", "병원", "대학", "의원",
            "مستشفى", "عيادة", "בית חולים", "מרכז", "โรงพยาบาล", "अस्पताल")  # fmt: skip
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from curate.deid.verify.normalise import in_capitals
 from curate.deid.verify.vocabulary import is_borne, is_function_word, is_known, is_standard, is_word_of, language
+from curate.deid.word_lists import word_sections, words
 
 # Bounded, and anchored at the start of a word: for what is no text ("AAAA...", base64) time must stay linear.
 _WORD = re.compile(r"[^\W\d_]{1,60}(?:['’-][^\W\d_]{1,60}){0,5}")
@@ -24,47 +25,17 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _AHEAD = 40  # characters that are looked at before a name
 
 
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-_PARTICLE_WORDS = _set(_PARTICLE)
-_TITLES = _set(
-    """
-    dr pr med drs dres dra doctor doctora docteur dokter doktor dott dottssa dottor dottore dottoressa ssa prof profssa
-    professor professeur mr mrs ms miss mx sr sra srta senhor senhora dona don herr herrn hr frau fr monsieur madame
-    mademoiselle mme mlle sig sigg sigra signor signora dhr mevr mevrouw mw heer nurse sister rev oa collega kollege
-    kollegin
-    """
-)
-_TECHNIQUES = _set("DR MR MS FR HR SR")  # in capitals and without a full stop: "MR Brain", "Dose SR"
-# Who writes, asks, is told or is examined, and their kin: a name may follow.
-_OFFICES = _set(
-    """
-    by per told called paged phoned telephoned notified informed asked contact contacted helping annotated named signed
-    attn dear cc physician radiologist technologist technician sonographer resident transcriptionist consultant surname
-    name son daughter wife husband mother father sister brother aunt uncle niece nephew cousin
-    partner friend neighbor neighbour caregiver guardian spouse fiance fiancee grandson granddaughter grandmother
-    grandfather befundet diktiert erstellt unterschrieben freigegeben gez gezeichnet untersucher zuweiser hausarzt
-    schreibkraft assistenz patientin befunder mutter vater tochter sohn arzt arztin informado firmado realizado
-    transcrito validado remitido revisado fdo tecnico tecnica medico medica paciente pte hija hijo madre padre guardia
-    etabli signe realise valide dactylographie manipulateur medecin patiente mere fille fils pere garde correspondant
-    refertato firmato eseguito trascritto validato paziente pz figlia figlio curante verslaglegging uitgevoerd getekend
-    get opgesteld uitgewerkt laborant aanvrager solicitante peticionario demandeur richiedente instelling moeder vader
-    dochter zoon huisarts laudado assinado digitado liberado ass pcte utente doente filha filho mae pai plantao
-    """
-)
-_AGENTS = _set("por par da door von durch dal pelo pela dalla")  # in other languages: by whom
-_SHORTENED = _set("gez get fdo ass pte pz pcte attn cc")  # written with a full stop
-_KIN = _set(
-    """
-    mutter vater tochter sohn ehefrau ehemann hija hijo madre padre mere fille fils pere figlia figlio moeder vader
-    dochter zoon filha filho mae pai
-    """
-)
-_CUES = _TITLES | _set("d m") | _AGENTS | _OFFICES
-_IN_A_RUN = _set("by per named dear attn paged called notified informed contacted asked told signed")
-_DEGREES = _set("MD RN NP DO MBBS FRCR FACR DDS RDMS")
+_LISTS = word_sections("words", "verify/data")
+_PARTICLE_WORDS = words(_PARTICLE)
+_TITLES = _LISTS["titles"]
+_TECHNIQUES = words("DR MR MS FR HR SR")  # in capitals and without a full stop: "MR Brain", "Dose SR"
+_OFFICES = _LISTS["offices"]
+_AGENTS = _LISTS["agents"]  # in other languages: by whom
+_SHORTENED = _LISTS["shortened"]  # written with a full stop
+_KIN = _LISTS["kin"]
+_CUES = _TITLES | words("d m") | _AGENTS | _OFFICES
+_IN_A_RUN = _LISTS["in a run"]
+_DEGREES = words("MD RN NP DO MBBS FRCR FACR DDS RDMS")
 _DEGREE = re.compile(
     r"\.?,? (?:M\.?D\.?|D\.O\.|MBBS|MBChB|Ph\.?D\.?|R\.N\.|RN|PA-C|NP|FRCR|FACR|FRANZCR|DDS|RDMS)(?!\w)"
 )
@@ -92,27 +63,7 @@ _SPEAKER = re.compile(r"^[ \t]*([A-Z][a-z]{2,20}):(?= \S)", re.MULTILINE)  # "Ro
 _BY_SMALL = re.compile(
     r"\b(?:[Bb]y|BY|[Pp]er|[dD]r\.?|DR\.|[mM]rs?\.?|M[RS]\.|[mM]s\.?) ([a-z]{4,})\b"
 )  # no "MR images"
-# Words that may follow a cue and are nobody: a team, a place in the hospital, a part of a report or of the body.
-_NOBODY = _set(
-    """
-    radiology surgery medicine emergency neurology neurosurgery orthopedics orthopaedics cardiology oncology pathology
-    anesthesia anesthesiology urology nephrology pulmonology gastroenterology pediatrics paediatrics obstetrics
-    gynecology trauma nursing pharmacy ward floor unit intensive care clinic admissions internal family general primary
-    interventional vascular plastic thoracic critical house on-call call covering day night weekend physical
-    occupational speech therapy ultrasound fluoroscopy mammography nuclear report reports film films prior previous
-    outside both either each another some many several all most these those there what when where which while after
-    before during since until under over department division section institute hospital center centre university health
-    medical administration technologists radiologists residents attendings physicians doctors nurses teams services
-    history physical definition convention criteria protocol request phone telephone email mail fax letter message pager
-    mother father parent parents guardian family wife husband son daughter sister brother friend patients computed
-    magnetic positron single contrast gadolinium iodine barium percent hour day week month year milliliter kilogram
-    minute second image slice view the a an and or on at in by to of for with from as is was this that per not no
-    patient radiologist resident attending physician doctor nurse technologist team staff service department date time
-    dr mr mrs ms prof md do phd rn np electronically he she they his her findings impression indication comparison
-    technique history exam examination study report chest head brain spine abdomen pelvis knee ct mri mr us xr pet right
-    left bilateral none unknown normal angiography imaging medical
-    """
-)
+_NOBODY = _LISTS["nobody"]
 # Words after an eponym: "Baker cyst".
 _THINGS = (
     r"sign|signs|diseases?|syndromes?|fractures?|type|classification|nodes?|nodules?|cysts?|tumou?rs?|ducts?|lines?|angles?"
@@ -148,14 +99,7 @@ _FACILITY_ELSEWHERE = re.compile(
     rf"|civile|regional|clinicas|misericordia))*[ -]{_PARTICLES}(?P<behind>[A-Z][\w'-]{{2,}})"
     r"|(?P<ahead>(?:[A-Z][\w'-]+ ){1,2})(?i:ziekenhuis|krankenhaus|klinikum|spital)\b)"
 )
-_GENERIC_WORDS = """
-the this that an a our outside local referring emergency prior previous other another same general community
-university regional day home outpatient inpatient acute during per chest medical hospital clinic patient to from at
-in and of for transferred admitted discharged st saint memorial center health surgery cancer imaging teaching county
-city state national academic children childrens veterans military his her no private public rehabilitation
-psychiatric
-"""
-_GENERIC = frozenset(_GENERIC_WORDS.split())
+_GENERIC = _LISTS["generic"]
 _OF_PLACES = frozenset(["central", "national", "city", "county"])  # with a capital before a kind: "Central Clinic"
 
 

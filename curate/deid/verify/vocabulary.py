@@ -17,7 +17,7 @@ from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
 from pydicom.sr.codedict import codes
 
 from curate.deid.verify.normalise import plain
-from curate.deid.word_lists import read_word_list
+from curate.deid.word_lists import read_word_list, word_sections
 
 # Endings of words of anatomy, disease, procedures, drugs and chemistry.
 _MEDICAL = re.compile(
@@ -83,24 +83,9 @@ def is_known(word: str) -> bool:
 
 
 CODES = ("de", "es", "fr", "it", "nl", "pt")
-_FUNCTION_WORDS = {
-    "en": "the of and with is are was there from this that not has been seen without by which were",
-    "de": "der die das und mit ist sind kein keine keinen nicht im den dem des von bei zur zum nach ein eine"
-    " wurde ohne auf vom fur befund "
-    "herr herrn frau geb gez links rechts beidseits jahre uhr verdacht",
-    "es": "el la los las del en con no se sin por un una al que y paciente fdo informado derecho derecha izquierdo"
-    " izquierda hallazgos dra sra",
-    "fr": "le la les des du et en avec pas sans une un au est par aux il ce dans sur ne droit droite gauche mme"
-    " mlle monsieur madame",
-    "it": "il la lo gli non no di della con nel al alla sono un una senza dal dalla referto paziente sinistro sinistra"
-    " destro destra dott sig",
-    "nl": "het een van en met geen op bij zijn niet voor naar door werd aan dat links rechts verslag conclusie"
-    " uur dhr mevr",
-    "pt": "os da dos nao as pelo pela paciente anos das em com sem na um uma por ao se ha foi direito direita esquerdo"
-    " esquerda laudo exame"
-    " dra sra utente doente",
+_FUNCTION = {
+    code: frozenset(map(plain, word_sections("words", "verify/data")[f"function {code}"])) for code in ("en", *CODES)
 }
-_FUNCTION = {code: frozenset(plain(words).split()) for code, words in _FUNCTION_WORDS.items()}
 
 
 _MIN_WORDS = 3  # words of four and more letters that tell a language without its function words
