@@ -65,8 +65,9 @@ _HEAD = (
 )
 _LISTED = r"(?:^[ ]*|(?<=[^\d.]\.))\d{1,2}[.)](?=\s?[a-z])"
 _CLOSED = re.compile(
-    rf"(?P<severity>{_SEVERITY}|{_FREE})|(?P<never>{_NEGATION}|{_SIDE}|{_ORDINAL}|{_GRADE}|{_MEASURE}|{_HEAD})"
-    rf"|(?P<level>{_LEVEL})|(?P<listed>{_LISTED})|(?P<short>{_SIDE_IN_SHORT})",
+    rf"(?:\b|^)(?:(?P<severity>{_SEVERITY}|{_FREE})"
+    rf"|(?P<never>{_NEGATION}|{_SIDE}|{_ORDINAL}|{_GRADE}|{_MEASURE}|{_HEAD})"
+    rf"|(?P<level>{_LEVEL})|(?P<listed>{_LISTED})|(?P<short>{_SIDE_IN_SHORT}))",
     re.IGNORECASE | re.MULTILINE,
 )
 _INITIALS = re.compile(r"[LR]T(?:[/:]\w+)?")  # "Typed by RT"
@@ -85,7 +86,8 @@ def without(text: str, spans: Iterable[Found], cued: Iterable[Found] = ()) -> It
 
     ``cued``: the spans of `CUED` before they were merged with others: what lies in one of them may go.
     """
-    cued, hits = [*cued], [*_CLOSED.finditer(text)]
+    spans, cued = [*spans], [*cued]
+    hits = [*_CLOSED.finditer(text)] if spans else []
     starts, ends = [hit.start() for hit in hits], [hit.end() for hit in hits]
     for span in spans:
         at = span.start

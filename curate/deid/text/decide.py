@@ -109,31 +109,42 @@ def read(
 def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
     """Of what is not settled and not masked already: False for what its place keeps; everything else is decided on."""
     word = words[i]
-    if word.lower in roles.LICENSED:
-        return False
+    before, after = words[i - 1] if i else None, words[i + 1] if i + 1 < len(words) else None
+    if word.lower in roles.LICENSED or (after is not None and after.lower == "0" and word.lower in _COUNTS):
+        return False  # "Power 4/5"
     if word.kind & Kind.FUNCTION and not word.kind & Kind.NAME and (word.first or level):
         return is_acting(words, i, text)
-    if i + 1 < len(words) and words[i + 1].lower == "0" and word.lower in _COUNTS:
-        return False  # "Power 4/5"
-    if i and words[i - 1].text in features.PICTURED and word.kind & Kind.CLINICAL and word.kind & Kind.BY_HAND:
-        return words[i - 1].text == "DR" and bool(word.kind & Kind.NAME) and _is_closed(words, i)  # not "MR BRAIN"
-    if i and words[i - 1].lower in _DENYING and word.kind & Kind.KNOWN and not word.first and not word.text.istitle():
-        return False  # "no falls", "denies pain"
-    if word.first and word.kind & Kind.KNOWN and _is_paired_with_a_word(words, i):
-        return False  # "Alert and Oriented"
+    if (
+        before is not None
+        and before.text in features.PICTURED
+        and word.kind & Kind.CLINICAL
+        and word.kind & Kind.BY_HAND
+    ):
+        return before.text == "DR" and bool(word.kind & Kind.NAME) and _is_closed(words, i)  # not "MR BRAIN"
+    if word.kind & Kind.KNOWN and _is_plainly_a_word(words, i, level=level):
+        return False
     if word.lower in roles.PROTECTED:
         return _is_led(words, i, text)
     if len(word.text) == 1:
         return _is_initial(words, i, text)
-    if not level and word.kind & Kind.KNOWN and (word.text.islower() or _is_short(word)):
-        return False  # names have capitals where others have none
-    after = words[i + 1] if i + 1 < len(words) else None
-    if after is not None and after.lower == "rads" and after.start == word.end + 1:
+    joined = "" if after is None else text[word.end : after.start]
+    if after is not None and len(joined) == 1 and after.lower == "rads":
         return False  # "LI-RADS 5"
-    if after is not None and not level and text[word.end : after.start] == "-" and after.text.islower():
+    if after is not None and joined == "-" and not level and after.text.islower():
         return not after.kind & Kind.KNOWN  # "Tree-in-bud"
     noun = word.kind & Kind.NOUN and i > 0 and is_eponym(words, i - 1, text)
     return not noun and not is_eponym(words, i, text)
+
+
+def _is_plainly_a_word(words: list[Word], i: int, *, level: bool) -> bool:
+    """Of a known word: is it written as no name is, or does it stand where none does?"""
+    word = words[i]
+    if word.first and _is_paired_with_a_word(words, i):
+        return True  # "Alert and Oriented"
+    if i and words[i - 1].lower in _DENYING and not word.first and not word.text.istitle():
+        return True  # "no falls", "denies pain"
+    plain = word.lower not in roles.PROTECTED and len(word.text) > 1 and not level
+    return plain and (word.text.islower() or _is_short(word))  # names have capitals where others have none
 
 
 def _is_short(word: Word) -> bool:

@@ -161,26 +161,30 @@ def _take(text: str, at: int, most: int, *, lower: bool, sure: bool) -> Iterator
     end, start, taken = at, at, 0
     while taken < most:
         word = _WORD.match(text, end if taken == 0 else _joined(text, end))
-        stops = word is not None and word[0].rstrip(".").lower() in _STOP
-        if word is None or (
-            stops and not _is_surname(text, word, first=taken == 0 and sure and not lower, after=taken)
-        ):
+        if word is None or not _is_of_name(text, word, end, taken, lower=lower, sure=sure):
             break
-        plain, capital = word[0].rstrip("."), word[0][0].isupper()
-        if taken and "\n" in text[end : word.start()] and _is_of_report(plain.lower()):
-            break
-        if not capital and not (lower and taken < 2):
-            break
-        if taken and _is_done(plain):
-            break
-        technical = plain.lower() in technical_words() or (taken == 0 and _is_of_medicine(plain.lower()))
-        technical = technical or (taken == 0 and plain.lower() in _SIDES)
-        if technical and ((taken == 0 and not sure) or (taken > 0 and not capital) or taken > 1):
-            break
-        end = word.end() if len(plain) == 1 else word.start() + len(plain)
+        end = word.end() if len(word[0].rstrip(".")) == 1 else word.start() + len(word[0].rstrip("."))
         taken += 1
     if taken:
         yield start, end, "NAME"
+
+
+def _is_of_name(text: str, word: re.Match[str], end: int, taken: int, *, lower: bool, sure: bool) -> bool:
+    """Does a name go on with this word that has ``taken`` words up to ``end``?"""
+    plain = word[0].rstrip(".")
+    low, capital = plain.lower(), plain[0].isupper()
+    if not capital and not (lower and taken < 2):
+        return False
+    if low in _STOP and not _is_surname(text, word, first=taken == 0 and sure and not lower, after=taken):
+        return False
+    if taken == 0:
+        return sure or not (low in technical_words() or _is_of_medicine(low) or low in _SIDES)
+    if low in technical_words() and (not capital or taken > 1):
+        return False
+    gap = text[end : word.start()]
+    if "," in gap and plain.isupper() and len(plain) > 1 and kind(low) & Kind.SHORT and not text[:end].isupper():
+        return False  # "Anita Rao, HRCT"
+    return not ("\n" in gap and _is_of_report(low)) and not _is_done(plain)
 
 
 _SIDES = words("lt rt bilat")  # "MR LT KNEE"

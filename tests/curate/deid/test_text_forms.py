@@ -170,3 +170,16 @@ def test_letters_of_someone_go_and_abbreviations_stay(text):
     assert not [gone for gone in re.findall(r"\{(.*?)\}", text) if re.search(rf"(?<!\w){re.escape(gone)}", plain)], out
     stays = re.findall(r"\w+", re.sub(r"\{.*?\}", " ", text))
     assert not [word for word in stays if word not in re.findall(r"\w+", plain)], out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dear Dr {Penrose}, CT abdomen of your patient is normal.",
+        "Reported by Dr {Kavita Shenoy}, HRCT thorax shows no nodule.",
+        "d/w {J Pettigrew} at the desk.",
+        "Results emailed to {p.ashdown@wexmail.org}. No fracture.",
+    ],
+)
+def test_a_name_ends_before_an_abbreviation_and_begins_with_its_initial(text):
+    check(text)
