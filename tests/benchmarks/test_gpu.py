@@ -20,6 +20,7 @@ from benchmarks.gpu.roof import gemm_peak
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_the_whole_script_in_tiny(tmp_path: Path) -> None:
     command = ["sh", "benchmarks/gpu.sh", "--cpu", "--out", str(tmp_path / "gpu.json")]
     told = {**os.environ, "PYTHON": sys.executable}

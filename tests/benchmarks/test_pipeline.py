@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.pipeline import measure_floor, measure_run
 from curate.synth.archive import SynthConfig, write_archive
 
 
+@pytest.mark.slow
 def test_the_floor_and_the_job_take_the_same_archive(tmp_path: Path) -> None:
     write_archive(tmp_path / "archive", SynthConfig(studies=8, seed=11, side=128))
     (tmp_path / "secret").write_text("ab" * 32)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import math
 import re
-from dataclasses import dataclass
 
 from curate.deid_export.codestreams.jpeg import Cursor, Unparsed, seems_text, segment
 from curate.errors import DropRecord
-from curate.sources.images.jp2 import open_boxes
+from curate.sources.images.jp2 import MainHeader, open_boxes, read_main
 
 _SIZ, _SOT, _SOD, _EOC = 0x51, 0x90, 0x93, 0xD9
 _COD, _COC, _QCD, _QCC, _RGN, _POC, _CAP, _CPF = 0x52, 0x53, 0x5C, 0x5D, 0x5E, 0x5F, 0x50, 0x59
@@ -20,19 +18,6 @@ _MAX_LEVELS = 32
 _TLM_ENTRIES = 10_000  # tile-parts that one TLM segment can list
 
 
-@dataclass(frozen=True)
-class _Size:
-    """The fields of SIZ (A.5.1) on which the lengths of other segments depend."""
-
-    components: int
-    tiles: int
-
-    @property
-    def index(self) -> int:
-        """Bytes of a component's number."""
-        return 1 if self.components < 257 else 2
-
-
 def clean_jpeg2000(data: bytes) -> bytes:
     """The codestream of one frame, SOC to EOC, with only what decoding it needs. Raises Unparsed.
 
@@ -40,11 +25,11 @@ def clean_jpeg2000(data: bytes) -> bytes:
     registration, the optional lists of lengths (TLM is rebuilt if there was one) and bytes after the end of the
     codestream are removed; so is the JP2 file around it, which PS3.5 A.4.4 forbids.
     """
-    cursor = Cursor(_codestream(data) if data[4:8] == b"jP  " else data)
-    if cursor.take(4) != b"\xff\x4f\xff\x51":
-        raise Unparsed
+    stream = _codestream(data) if data[4:8] == b"jP  " else data
+    cursor, size = Cursor(stream, 4), read_main(stream)
     parameters = cursor.segment()
-    size = _size(parameters)
+    if size is None or len(parameters) != 36 + 3 * len(size.depths) or not 1 <= size.tiles <= 0xFFFF:
+        raise Unparsed
     header, listed = _main_header(cursor, size)
     parts: list[tuple[int, bytes]] = []
     while True:  # the SOT or EOC marker is read
@@ -58,22 +43,7 @@ def clean_jpeg2000(data: bytes) -> bytes:
     return b"".join((out, *(part for _, part in parts), b"\xff\xd9"))
 
 
-def _size(parameters: bytes) -> _Size:
-    if len(parameters) < 36:
-        raise Unparsed
-    right, bottom, _, _, width, height, left, top = (
-        int.from_bytes(parameters[k : k + 4], "big") for k in range(2, 34, 4)
-    )
-    components = int.from_bytes(parameters[34:36], "big")
-    if len(parameters) != 36 + 3 * components or not components or not width or not height:
-        raise Unparsed
-    tiles = math.ceil((right - left) / width) * math.ceil((bottom - top) / height)
-    if not 1 <= tiles <= 0xFFFF:
-        raise Unparsed
-    return _Size(components, tiles)
-
-
-def _main_header(cursor: Cursor, size: _Size) -> tuple[bytes, bool]:
+def _main_header(cursor: Cursor, size: MainHeader) -> tuple[bytes, bool]:
     """The kept segments up to the first tile-part, and whether tile-part lengths were listed."""
     segments, listed = b"", False
     while (code := cursor.marker()) != _SOT:
@@ -83,7 +53,7 @@ def _main_header(cursor: Cursor, size: _Size) -> tuple[bytes, bool]:
     return segments, listed
 
 
-def _tile_part(cursor: Cursor, size: _Size) -> tuple[int, bytes, bool]:
+def _tile_part(cursor: Cursor, size: MainHeader) -> tuple[int, bytes, bool]:
     """One tile-part (A.4.2), its SOT marker read already: tile, the part written anew, and whether another follows."""
     start = cursor.at - 2
     parameters = cursor.segment()
@@ -108,7 +78,7 @@ def _tile_part(cursor: Cursor, size: _Size) -> tuple[int, bytes, bool]:
     return tile, segment(_SOT, fields) + header + b"\xff\x93" + packets, following == _SOT
 
 
-def _clean_segment(code: int, parameters: bytes, size: _Size) -> bytes:
+def _clean_segment(code: int, parameters: bytes, size: MainHeader) -> bytes:
     if code in _REMOVED:
         return b""
     if not _is_exact(code, parameters, size):
@@ -116,13 +86,11 @@ def _clean_segment(code: int, parameters: bytes, size: _Size) -> bytes:
     return segment(code, parameters)
 
 
-def _is_exact(code: int, parameters: bytes, size: _Size) -> bool:
+def _is_exact(code: int, parameters: bytes, size: MainHeader) -> bool:
     """Is the segment known, and of just the length that its own fields ask for (A.6)?"""
-    if code in (_COC, _QCC):
-        style = parameters[size.index : size.index + 1]
-        rest = parameters[size.index + 1 :]
-    else:
-        style, rest = parameters[:1], parameters[1:]
+    index = 1 if len(size.depths) < 257 else 2  # bytes of a component's number
+    at = index if code in (_COC, _QCC) else 0
+    style, rest = parameters[at : at + 1], parameters[at + 1 :]
     if code in (_COD, _COC) and style:
         coding = rest[4:] if code == _COD else rest  # progression order, layers and colour transform belong to COD
         if len(coding) < 5 or coding[0] > _MAX_LEVELS:
@@ -135,9 +103,9 @@ def _is_exact(code: int, parameters: bytes, size: _Size) -> bool:
         fits = bands == 1 if derived else bands % 3 == 1 and bands <= 3 * _MAX_LEVELS + 1
         return bool(each) and len(rest) == bands * each and fits and not seems_text(rest)
     if code == _RGN:
-        return len(parameters) == size.index + 2
+        return len(parameters) == index + 2
     if code == _POC:
-        return 0 < len(parameters) <= 32 * (5 + 2 * size.index) and len(parameters) % (5 + 2 * size.index) == 0
+        return 0 < len(parameters) <= 32 * (5 + 2 * index) and len(parameters) % (5 + 2 * index) == 0
     if code == _CAP:
         return len(parameters) == 4 + 2 * int.from_bytes(parameters[:4], "big").bit_count()
     return code == _CPF and len(parameters) in (2, 4)

@@ -22,12 +22,12 @@ from pydicom.pixels.decoders.base import get_decoder
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.cells import overlay_bits, read_signs, settle
-from curate.sources.dicom.codestream import SOC_SIZ, Stream, read_stream
+from curate.sources.dicom.codestream import Stream, read_stream
 from curate.sources.dicom.colours import proven_colours, some_frames, to_rgb
 from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile
 from curate.sources.dicom.layout import Layout, is_swapped
 from curate.sources.dicom.prove import ProvenPixels, frame_stream
-from curate.sources.images.jp2 import check_hole
+from curate.sources.images.jp2 import CODE_STREAM, check_hole
 from curate.sources.images.jpeg import by_libjpeg, decode_whole, looks_whole, with_more
 from curate.sources.third_party import call_third_party
 
@@ -128,7 +128,7 @@ def decode_stream(syntax: uid.UID, data: bytes, layout: Layout) -> tuple[np.ndar
             raise DropRecord(Reason.STREAM_SIZE)
     cells, plugin = _first_that_decodes(syntax, data, layout, _plugins(syntax, data, layout, stream))
     if stream is not None and stream.coding == "j2k":
-        check_hole(data[data.index(SOC_SIZ) :])
+        check_hole(data[data.index(CODE_STREAM) :])
     elif stream is not None and stream.coding != "ht" and (stream.coding, plugin) != ("ls", PLUGIN):
         _check_whole(syntax, data, layout, cells, plugin)
     return cells, stream

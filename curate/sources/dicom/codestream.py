@@ -19,6 +19,7 @@ from pydicom import uid
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import UNDEFINED, DicomFile
+from curate.sources.images.jp2 import CAP, COD, CODE_STREAM, read_main
 from curate.sources.images.jpeg import SOS, segments
 from curate.sources.third_party import call_third_party
 
@@ -35,7 +36,7 @@ SYNTAXES: dict[Coding, tuple[uid.UID, ...]] = {
 # Where the header's syntax names another coding: the one of a coding's syntaxes that promises least.
 _LEAST: dict[Coding, uid.UID] = {coding: syntaxes[-1] for coding, syntaxes in SYNTAXES.items()}
 _CODINGS: dict[str, Coding] = {syntax: coding for coding, syntaxes in SYNTAXES.items() for syntax in syntaxes}
-SOC_SIZ, _JP2 = b"\xff\x4f\xff\x51", b"jP  "
+_JP2 = b"jP  "
 _EOI = b"\xff\xd9"  # of JPEG and JPEG-LS, and as EOC of JPEG 2000
 _RLE_HEADER = struct.Struct("<16L")
 HEAD = _RLE_HEADER.size  # bytes by which `starts_frame` knows a frame's first fragment
@@ -66,7 +67,7 @@ class Stream:
 
 def starts_frame(head: bytes) -> bool:
     """Is ``head``, the first `HEAD` bytes of a fragment, the beginning of a code stream and so of a frame?"""
-    return head.startswith((b"\xff\xd8\xff", SOC_SIZ)) or head[4:8] == _JP2 or rle_segments(head) is not None
+    return head.startswith((b"\xff\xd8\xff", CODE_STREAM)) or head[4:8] == _JP2 or rle_segments(head) is not None
 
 
 def rle_segments(data: bytes, length: int | None = None) -> tuple[int, ...] | None:
@@ -94,7 +95,7 @@ def end_of_runs(data: bytes, at: int, count: int) -> tuple[int, int]:
 def read_stream(data: bytes) -> Stream | None:
     """What the JPEG, JPEG-LS or JPEG 2000 stream at the start of ``data`` says; None where it is none, or says no
     size. RLE says nothing: see `rle_segments`."""
-    if data.startswith(SOC_SIZ) or data[4:8] == _JP2:
+    if data.startswith(CODE_STREAM) or data[4:8] == _JP2:
         return _jpeg2000(data)
     return _jpeg(data) if data.startswith(b"\xff\xd8") else None
 
@@ -135,23 +136,16 @@ def _told_colours(frame: bytes, apps: list[bytes]) -> Literal["RGB", "YBR"] | No
 
 
 def _jpeg2000(data: bytes) -> Stream | None:
-    siz = data.find(SOC_SIZ)  # in a whole JP2 file, which the standard forbids and writers do, behind its boxes
-    if siz < 0 or len(data) < siz + 44:
+    start = data.find(CODE_STREAM)  # in a whole JP2 file, which the standard forbids and writers do, behind its boxes
+    head = read_main(data[start:]) if start >= 0 else None
+    if head is None:
         return None
-    right, bottom, left, top = (int.from_bytes(data[siz + k : siz + k + 4], "big") for k in (8, 12, 16, 20))
-    samples, depth = int.from_bytes(data[siz + 40 : siz + 42], "big"), data[siz + 42]
-    coding: Coding = "j2k"
-    transformed = False
-    at = siz + 2
-    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] not in (b"\x90", b""):
-        if data[at + 1] == 0x50:  # CAP, which only the high-throughput coder writes
-            coding = "ht"
-        elif data[at + 1] == 0x52 and len(data) > at + 8:  # COD
-            transformed = data[at + 8] == 1
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    end = _end_of_tiles(data, at)
-    bits, signed = (depth & 0x7F) + 1, depth >= 0x80
-    return Stream(coding, bottom - top, right - left, samples, bits, signed, None, end, transformed)
+    coding: Coding = "ht" if CAP in head.segments else "j2k"  # which only the high-throughput coder writes
+    transformed = head.segments.get(COD, b"")[4:5] == b"\1"
+    end = _end_of_tiles(data, start + head.end)
+    return Stream(
+        coding, head.rows, head.columns, len(head.depths), head.bits, head.depths[0] > 127, None, end, transformed
+    )
 
 
 def _end_of_tiles(data: bytes, at: int) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import imagecodecs
 import numpy as np
@@ -20,9 +20,10 @@ from curate.record import Reason
 from curate.sources.images.page import Alpha, Page, full_range, over_black
 from curate.sources.third_party import call_third_party
 
-_CODE_STREAM = b"\xff\x4f\xff\x51"
+CODE_STREAM = b"\xff\x4f\xff\x51"  # SOC and SIZ
 _END = b"\xff\xd9"
-_COD, _COC, _CAP = 0x52, 0x53, 0x50
+COD, CAP, _COC, _SOT = 0x52, 0x50, 0x53, 0x90
+_LONGEST = 1 << 16  # bytes of the first segment
 _HOLE = 32  # bytes of zeros before the end that are nothing to wonder at
 _SRGB, _GREY, _SYCC = 16, 17, 18  # EnumCS, I.5.3.3
 _ALPHA: dict[int, Alpha] = {1: "straight", 2: "premultiplied"}  # Typ of a channel, I.5.3.6
@@ -31,11 +32,12 @@ _ALPHA: dict[int, Alpha] = {1: "straight", 2: "premultiplied"}  # Typ of a chann
 def read_page(file: BinaryIO) -> Page:
     """The page as the code stream declares it; CONTRADICTORY where the Image Header box tells another size."""
     boxes, at = open_boxes(file)
-    rows, columns, depths = _siz(file, at)
+    file.seek(at)
+    head = _read(file.read(_LONGEST))
     declared = boxes.get(b"ihdr", b"")[:10]
-    if declared and struct.pack(">IIH", rows, columns, len(depths)) != declared:
+    if declared and struct.pack(">IIH", head.rows, head.columns, len(head.depths)) != declared:
         raise DropRecord(Reason.CONTRADICTORY)
-    return Page(rows, columns, len(depths) * (1 if depths[0] & 127 < 8 else 2))
+    return Page(head.rows, head.columns, len(head.depths) * (1 if head.bits <= 8 else 2))
 
 
 def decode(data: bytes, page: Page) -> np.ndarray:
@@ -44,9 +46,9 @@ def decode(data: bytes, page: Page) -> np.ndarray:
     Raises DropRecord UNSUPPORTED_IMAGE, CONTRADICTORY; UNDECODABLE, also where the code stream is cut.
     """
     boxes, at = open_boxes(io.BytesIO(data))
-    depths = _siz(io.BytesIO(data), at)[2]
-    alpha, ycc = _channels(boxes, len(depths))
-    values, bits, signed = samples(data, page.rows, page.columns, len(depths))
+    count = len(_read(data[at:]).depths)
+    alpha, ycc = _channels(boxes, count)
+    values, bits, signed = samples(data, page.rows, page.columns, count)
     if alpha is not None:
         values = over_black(values, alpha, (1 << bits) - 1)
     values = full_range(values, bits)
@@ -68,16 +70,15 @@ def samples(data: bytes, rows: int, columns: int, count: int) -> tuple[np.ndarra
     Raises DropRecord CONTRADICTORY where it is not of this size; UNSUPPORTED_IMAGE, UNDECODABLE, TRUNCATED, BAD_HEADER.
     """
     _, at = open_boxes(io.BytesIO(data))
-    high, wide, depths = _siz(io.BytesIO(data), at)
-    bits = (depths[0] & 127) + 1
-    if (high, wide, len(depths)) != (rows, columns, count):
+    head = _read(data[at:])
+    if (head.rows, head.columns, len(head.depths)) != (rows, columns, count):
         raise DropRecord(Reason.CONTRADICTORY)
-    if len(set(depths)) > 1 or bits > 16:
+    if len(set(head.depths)) > 1 or head.bits > 16:
         raise DropRecord(Reason.UNSUPPORTED_IMAGE)
     values = decode_whole(data[at:])
     if values.shape != ((rows, columns, count) if count > 1 else (rows, columns)):
         raise DropRecord(Reason.CONTRADICTORY)
-    return values, bits, depths[0] > 127
+    return values, head.bits, head.depths[0] > 127
 
 
 def decode_whole(stream: bytes) -> np.ndarray:
@@ -98,33 +99,73 @@ def check_hole(stream: bytes) -> None:
 def _packets(stream: bytes) -> int | None:
     """How many packets a tile has at most (B.6, B.12); None where that is not told once for all components, and of the
     high-throughput coder."""
-    right, bottom, _, _, wide, high = struct.unpack(">6I", stream[8:32])
-    wide, high, at = min(wide, right), min(high, bottom), 2
-    packets = None
-    while stream[at : at + 1] == b"\xff" and stream[at + 1 : at + 2] not in (b"\x90", b""):
-        marker, size = stream[at + 1], int.from_bytes(stream[at + 2 : at + 4], "big")
-        if marker in (_COC, _CAP):
-            return None
-        if marker == _COD:
-            levels, sizes = stream[at + 9], stream[at + 14 : at + 2 + size] if stream[at + 4] & 1 else b""
-            precincts = levels + 1
-            if sizes:
-                sides = [(1 << (part & 15), 1 << (part >> 4)) for part in sizes]
-                scales = range(len(sizes) - 1, -1, -1)  # the smallest resolution first
-                precincts = sum(
-                    ((wide >> scale) // across + 2) * ((high >> scale) // down + 2)
-                    for scale, (across, down) in zip(scales, sides, strict=True)
-                )
-            layers, components = (int.from_bytes(stream[k : k + 2], "big") for k in (at + 6, 40))
-            packets = layers * precincts * components
+    head = read_main(stream)
+    coding = head.segments.get(COD, b"") if head else b""
+    if head is None or len(coding) < 10 or head.segments.keys() & {_COC, CAP}:
+        return None
+    precincts = coding[5] + 1
+    if coding[0] & 1:
+        sides = [(1 << (part & 15), 1 << (part >> 4)) for part in coding[10:]]
+        scales = range(len(sides) - 1, -1, -1)  # the smallest resolution first
+        precincts = sum(
+            ((head.tile[0] >> scale) // across + 2) * ((head.tile[1] >> scale) // down + 2)
+            for scale, (across, down) in zip(scales, sides, strict=True)
+        )
+    return int.from_bytes(coding[2:4], "big") * precincts * len(head.depths)
+
+
+class MainHeader(NamedTuple):
+    """What a code stream says of itself before its first tile (A.4, A.5.1)."""
+
+    rows: int
+    columns: int
+    depths: bytes  # Ssiz of each component: bits less one, and 128 where signed
+    subsampled: bool
+    tile: tuple[int, int]  # width and height of the largest
+    tiles: int
+    segments: dict[int, bytes]  # marker -> parameters, of those behind SIZ
+    end: int  # offset behind them
+
+    @property
+    def bits(self) -> int:
+        """Of the first component."""
+        return (self.depths[0] & 127) + 1
+
+
+def read_main(data: bytes) -> MainHeader | None:
+    """The main header of the code stream that begins ``data``; None where it is none, is cut within SIZ, or has no
+    size."""
+    if data[:4] != CODE_STREAM or len(data) < 42:
+        return None
+    right, bottom, left, top, wide, high, first, upper = struct.unpack_from(">8I", data, 8)
+    count = int.from_bytes(data[40:42], "big")
+    components = data[42 : 42 + 3 * count]
+    if not count or len(components) < 3 * count or right <= left or bottom <= top or not wide or not high:
+        return None
+    segments, at = dict[int, bytes](), 4 + int.from_bytes(data[4:6], "big")
+    while data[at : at + 1] == b"\xff" and at + 4 <= len(data) and data[at + 1] != _SOT:
+        size = int.from_bytes(data[at + 2 : at + 4], "big")
+        segments.setdefault(data[at + 1], data[at + 4 : at + 2 + size])
         at += 2 + size
-    return packets
+    tiles = -((first - right) // wide) * -((upper - bottom) // high)
+    subsampled = components[1::3].strip(b"\1") + components[2::3].strip(b"\1") != b""
+    tile = (min(wide, right), min(high, bottom))
+    return MainHeader(bottom - top, right - left, components[::3], subsampled, tile, tiles, segments, at)
+
+
+def _read(data: bytes) -> MainHeader:
+    head = read_main(data)
+    if head is None:
+        raise DropRecord(Reason.BAD_HEADER)
+    if head.subsampled:
+        raise DropRecord(Reason.UNSUPPORTED_IMAGE)
+    return head
 
 
 def open_boxes(file: BinaryIO) -> tuple[dict[bytes, bytes], int]:
     """The boxes of the JP2 header, none of a bare code stream, and where the code stream begins."""
     file.seek(0)
-    if file.read(4) == _CODE_STREAM:
+    if file.read(4) == CODE_STREAM:
         return {}, 0
     boxes: dict[bytes, bytes] = {}
     for kind, at, size in _boxes(file, 0, file.seek(0, io.SEEK_END)):
@@ -154,22 +195,6 @@ def _boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]
             raise DropRecord(Reason.TRUNCATED)
         yield kind, at + start, size - start
         at += size
-
-
-def _siz(file: BinaryIO, at: int) -> tuple[int, int, bytes]:
-    """Rows, columns and Ssiz of each component (A.5.1): bits less one, and 128 where signed."""
-    file.seek(at)
-    head = file.read(42)
-    if len(head) < 42 or head[:4] != _CODE_STREAM:
-        raise DropRecord(Reason.BAD_HEADER)
-    right, bottom, left, top = struct.unpack(">4I", head[8:24])
-    count = int.from_bytes(head[40:42], "big")
-    components = file.read(3 * count)
-    if not count or len(components) < 3 * count or right <= left or bottom <= top:
-        raise DropRecord(Reason.BAD_HEADER)
-    if any(components[i + 1 : i + 3] != b"\1\1" for i in range(0, len(components), 3)):
-        raise DropRecord(Reason.UNSUPPORTED_IMAGE)
-    return bottom - top, right - left, components[::3]
 
 
 def _channels(boxes: dict[bytes, bytes], count: int) -> tuple[Alpha | None, bool]:
