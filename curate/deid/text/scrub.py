@@ -249,9 +249,8 @@ def _taken(text: str, folded: str, spans: list[Found]) -> list[Span]:
     """What is masked already or will be, sorted."""
     taken = [(s, e, placeholder[1:-1]) for s, e, placeholder, _ in spans]
     if BARRIER in folded:
-        labels = (hit[0][1:-1] for hit in PLACEHOLDER.finditer(text))
-        taken += [(i, i + 1, label) for i, label in zip(_barriers(folded), labels, strict=True)]
-        taken.sort()
+        stand = zip(re.finditer(BARRIER, folded), PLACEHOLDER.finditer(text), strict=True)
+        taken = sorted([*taken, *((at.start(), at.end(), hit[0][1:-1]) for at, hit in stand)])
     return taken
 
 
@@ -317,13 +316,6 @@ def _with_reasons(one: Found, tokens: tagger.Tokens) -> Found:
         if one.start <= start < one.end and tokens.forms[i][0].isalnum()
     ]
     return one._replace(by="; ".join([BY_TAGGER, *because]))
-
-
-def _barriers(folded: str) -> Iterator[int]:
-    at = folded.find(BARRIER)
-    while at >= 0:
-        yield at
-        at = folded.find(BARRIER, at + 1)
 
 
 def _order(span: Found) -> tuple[int, int]:
