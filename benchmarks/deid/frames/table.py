@@ -50,7 +50,7 @@ def summary(texts: Sequence[Text], outcomes: Sequence[Outcome]) -> dict[str, Any
         "withheld": sum(o.out is None for o in outcomes),
         "left, by drawing frames": _drawn(texts, outcomes),
         "left": {k: share(leaks[k], n) for k, n in sorted(spans.items(), key=lambda kn: kn[0])},
-        "left, and it tells": {k: share(telling[k], spans[k]) for k in sorted({_group(k) for k in spans} & {*spans})},
+        "left, and it tells": {HARD: share(telling[HARD], spans[HARD])} if spans[HARD] else {},
         "clinical words lost": share(lost, words),
         "clinical words lost, by case": {k: share(*v) for k, v in by_case.items()},
         "closed-class words lost": share(by_kind.total(), closed),
