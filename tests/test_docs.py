@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from curate.engine import Engine
+from pipelines.build import ORDER
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -68,6 +69,13 @@ def _is_module(path: Path) -> bool:
 
 def test_the_readme_is_one_screen() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 60
+
+
+def test_the_readmes_picture_of_the_way_is_the_steps_in_order() -> None:
+    told = (ROOT / "README.md").read_text()
+    drawn = re.findall(r"[\w-]*[a-z]", next(line for line in told.splitlines() if "──>" in line))
+    beside = ("evaluation", "capfilt", "semantic")  # only where a recipe asks for them
+    assert drawn == [step for step in ORDER if step not in beside] and "`capfilt`" in told and "`semantic`" in told
 
 
 def test_commands_are_all_in_their_page() -> None:
