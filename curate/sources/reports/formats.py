@@ -17,7 +17,6 @@ only where all of the value can be, so one bad row spoils no other and nothing i
 from __future__ import annotations
 
 import base64
-import binascii
 import codecs
 import datetime as dt
 import gzip
@@ -242,24 +241,22 @@ def text_encoding(head: bytes) -> tuple[str, str]:
     return "utf-8-sig", "surrogateescape"
 
 
-def decode(raw: bytes) -> str | None:
-    """``raw`` as text; None where it is in no encoding that can be told."""
+def decode(raw: bytes) -> str:
+    """``raw`` as text; DropRecord BAD_ENCODING where it is in no encoding that can be told."""
     codec, errors = text_encoding(raw[:HEAD])
-    try:
-        return mend(raw.decode(codec, errors))
-    except UnicodeDecodeError:
-        return None
+    with suppress(UnicodeDecodeError):
+        if (text := mend(raw.decode(codec, errors))) is not None:
+            return text
+    raise DropRecord(Reason.BAD_ENCODING)
 
 
 def from_base64(text: str) -> str:
     """The text that ``text`` holds; DropRecord BROKEN_ROW where it is no base64, BAD_ENCODING as `decode`."""
-    raw, found = None, None
-    with suppress(binascii.Error, ValueError):
+    try:
         raw = base64.b64decode("".join(text.split()), validate=True)
-        found = decode(raw) if raw else ""
-    if found is None:
-        raise DropRecord(Reason.BROKEN_ROW if raw is None else Reason.BAD_ENCODING)
-    return found
+    except ValueError:
+        raise DropRecord(Reason.BROKEN_ROW) from None
+    return decode(raw)
 
 
 def mend(text: str) -> str | None:

@@ -124,8 +124,7 @@ def _to_the_end(rows: Iterator[Record]) -> Iterator[Record]:
 
 def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
     if kind == "txt":
-        text = _text(_whole(file, MAX_REPORT_BYTES))
-        return Records(kind, ("text",), ("text",), iter([{"text": text}]))
+        return Records(kind, ("text",), ("text",), iter([{"text": decode(_whole(file, MAX_REPORT_BYTES))}]))
     if kind in ("hl7", "cda"):
         found = _messages(file, kind)
         return Records(kind, (), (), (m.reason or m.record() for m in found))
@@ -135,7 +134,7 @@ def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
         names, cells = read_workbook(_whole(file, MAX_WORKBOOK), wanted)
         return Records("xlsx", _unique(names), tuple(names), _rows(cells, _unique(names), Reason.NOT_A_REPORT))
     if kind == "json" or (kind == "jsonl" and file.peek(64)[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["):
-        return Records("json", (), (), map(_json_record, documents(_text(_whole(file, _MAX_DOCUMENT)), wanted)))
+        return Records("json", (), (), map(_json_record, documents(decode(_whole(file, _MAX_DOCUMENT)), wanted)))
     with reading():
         codec, errors = text_encoding(file.peek(HEAD)[:HEAD])
         lines = _lines(io.TextIOWrapper(file, encoding=codec, errors=errors, newline=""))
@@ -157,10 +156,7 @@ def open_messages(path: Path, kind: Literal["hl7", "cda"]) -> Iterator[Message]:
 def _messages(file: Any, kind: Format) -> Iterator[Message]:
     if kind == "cda":
         return iter([read_cda(_whole(file, MAX_REPORT_BYTES))])
-    text = message_text(_whole(file, _MAX_DOCUMENT))
-    if text is None:
-        raise DropRecord(Reason.BAD_ENCODING)
-    return read_messages(text)
+    return read_messages(message_text(_whole(file, _MAX_DOCUMENT)))
 
 
 def _whole(file: Any, limit: int) -> bytes:
@@ -171,13 +167,6 @@ def _whole(file: Any, limit: int) -> bytes:
     if len(raw) > limit:
         raise DropRecord(Reason.TOO_LARGE)
     return raw
-
-
-def _text(raw: bytes) -> str:
-    text = decode(raw)
-    if text is None:
-        raise DropRecord(Reason.BAD_ENCODING)
-    return text
 
 
 def _lines(stream: io.TextIOWrapper) -> Iterator[str]:

@@ -66,13 +66,11 @@ Segment = Sequence[str]
 Segments = Mapping[str, Sequence[Segment]]
 
 
-def message_text(raw: bytes) -> str | None:
+def message_text(raw: bytes) -> str:
     """A file of messages as text: UTF-8 and UTF-16 by their bytes, else as its first MSH-18 says, else as any file of
-    reports (`curate.sources.reports.formats`); None where it is in no encoding that can be told."""
-    try:
+    reports (`curate.sources.reports.formats.decode`, and raises as that)."""
+    with suppress(UnicodeDecodeError):
         return raw.decode("utf-8-sig") if b"\0" not in raw[:64] else decode(raw)
-    except UnicodeDecodeError:
-        pass
     head = re.split(rb"[\r\n]", raw[:4096].lstrip(b"\v \r\n"))
     first = next((line for line in head if line.startswith(b"MSH")), b"MSH|")
     fields = first.split(first[3:4])
