@@ -37,6 +37,7 @@ from curate.export.split import SplitRules
 from curate.record import DEDUP, FATE, RECORD, Reason, conform
 from curate.step import FINISHED, Manifest, Step, commit_part, finish
 from curate.storage import commit_marker
+from filters.score import DECIMALS
 from pipelines.browse.bench import Bench
 from pipelines.browse.server import Server
 from pipelines.browse.table import Query
@@ -77,7 +78,8 @@ def make_run(folder: Path, records: int) -> None:
     unique = readable[~is_duplicate]
     right = rng.random(len(unique))
     scores = {
-        n: (right + rng.normal(scale=0.2, size=len(unique))).astype(np.float32) for n in ("dfn", "dfn_b", "dfn_c")
+        n: np.round(right + rng.normal(scale=0.2, size=len(unique)), DECIMALS).astype(np.float32)
+        for n in ("dfn", "dfn_b", "dfn_c")
     }
     scored = pa.table({"key": keys[unique], "findings": np.array(FINDINGS)[rng.integers(0, 9, len(unique))], **scores})
     steps = [

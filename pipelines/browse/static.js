@@ -30,14 +30,10 @@ const local = (() => {
   const codes = (facet) => column(facet, Int32Array), scores = (name) => column(name, Float32Array);
   const record = async (row) => (await part(Math.floor(row / start.size)))[row % start.size];
 
-  async function rowOf(key) {
-    const keys = new Uint8Array(await load("column-key")), at = (row) => String.fromCharCode(...keys.subarray(32 * row, 32 * row + 32));
-    let low = 0, high = start.records;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (at(middle) < key) low = middle + 1; else high = middle;
-    }
-    return [low, low < start.records ? at(low) : ""];
+  async function rowOf(key) { // the first row whose key is not before it, and that key
+    const after = start.firsts.findIndex((first) => first > key), at = Math.max((after < 0 ? start.firsts.length : after) - 1, 0);
+    const records = start.records ? await part(at) : [], i = records.findIndex((r) => r.key >= key);
+    return i < 0 ? [Math.min((at + 1) * start.size, start.records), start.firsts[at + 1] || ""] : [at * start.size + i, records[i].key];
   }
   async function order(name, up) {
     const which = `${name} ${up}`;

@@ -1,8 +1,8 @@
 """The page of `curate browse` as files: for a reader without Python, by double click or from any static server.
 
     index.html, page.js, ...         the page; it may load only what lies in its folder (Content-Security-Policy)
-    data/start.js                    counts, the values of facets, the names of scores
-    data/column-NAME.js              one column of all records in key order: codes of a facet, float32 of a score, keys
+    data/start.js                    counts, the values of facets, the names of scores, the first keys of files
+    data/column-NAME.js              one column of all records in key order: codes of a facet, float32 of a score
     data/records-00000.js            a thousand records: facts, texts, boxes
     data/map.js                      the map, where one was made
     pictures/ab/KEY.jpg              de-identified pictures, as they were written but smaller
@@ -55,18 +55,19 @@ def write_static(bench: Bench, folder: Path, progress: Callable[[int, int, dict[
     written = Written(len(table))
 
     def put(name: str, data: bytes) -> None:
-        packed = base64.b64encode(gzip.compress(data, mtime=0)).decode()
+        packed = base64.b64encode(gzip.compress(data, 6, mtime=0)).decode()
         script = f'local.put("{name}", "{packed}");\n'.encode()
         written.data_bytes += len(script)
         commit_bytes(folder / "data" / f"{name}.js", script)
 
     values = {facet: [values_of(facet, label) for label in labels.names] for facet, labels in table.facets.items()}
     placed = bench.map()
-    here = {"cut": {"scored": 0}, "reviewer": None, "values": values, "map": bool(placed), "size": RECORDS_PER_FILE}
+    firsts = [key.decode() for key in table.keys[::RECORDS_PER_FILE]]
+    here: dict[str, Any] = {"cut": {"scored": 0}, "reviewer": None, "values": values, "map": bool(placed)}
+    here |= {"size": RECORDS_PER_FILE, "firsts": firsts}
     put("start", _json(bench.start() | here))
     if placed:
         put("map", _json(placed))
-    put("column-key", table.keys.astype("S32").tobytes())
     put("column-kept", table.live.astype(np.uint8).tobytes())
     for facet, labels in table.facets.items():
         put(f"column-{facet}", labels.codes.astype("<i4").tobytes())
@@ -75,9 +76,11 @@ def write_static(bench: Bench, folder: Path, progress: Callable[[int, int, dict[
     lines = [b""] * len(table)
     done = 0
     for rows in _by_partition(bench):
-        for row, fact in zip(rows, bench.payloads.described(rows), strict=True):
+        facts = bench.payloads.described(rows)
+        for row, fact in zip(rows, facts, strict=True):
             lines[row] = _json(fact)
-        written.picture_bytes += sum(pictures := _write_pictures(bench, rows, folder / "pictures"))
+        pictured = [(f["key"], f["partition"]) for f in facts if {"partition", "width"} <= f.keys()]
+        written.picture_bytes += sum(pictures := _write_pictures(bench, pictured, folder / "pictures"))
         written.pictures += len(pictures)
         done += len(rows)
         progress(done, len(table), {})
@@ -98,9 +101,8 @@ def _by_partition(bench: Bench) -> list[list[int]]:
     return [rows.tolist() for rows in np.split(order, edges) if len(rows)]
 
 
-def _write_pictures(bench: Bench, rows: list[int], folder: Path) -> list[int]:
-    """The pictures of some rows of one part; the bytes of each."""
-    placed = [(f["key"], f["partition"]) for f in bench.table.facts(rows) if "partition" in f]
+def _write_pictures(bench: Bench, placed: list[tuple[str, int]], folder: Path) -> list[int]:
+    """The pictures of some records of one part, by (key, partition); the bytes of each."""
     sizes = []
     for key, found in bench.run.payloads(placed, ["image"]).items():
         if found["image"]:

@@ -119,10 +119,11 @@ class Table:
     def facts(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """What is known of each row, as plain values: key, kept, facets, scores and a few more; nulls left out."""
         facts = self._shown[list(rows)].to_dicts()
-        for row, fact in zip(rows, facts, strict=True):
+        scores = {name: np.round(v[list(rows)].astype(float), 6).tolist() for name, v in self.scores.items()}
+        for i, (row, fact) in enumerate(zip(rows, facts, strict=True)):
             fact |= {"key": self.keys[row].decode(), "kept": bool(self.live[row])}
             fact |= {name: labels.names[labels.codes[row]] or None for name, labels in self.facets.items()}
-            fact["scores"] = {n: float(v[row]) for n, v in self.scores.items() if not np.isnan(v[row])}
+            fact["scores"] = {name: v[i] for name, v in scores.items() if v[i] == v[i]}
         return [{k: v for k, v in fact.items() if v is not None} for fact in facts]
 
     def partitions(self) -> NDArray[np.int64]:

@@ -72,11 +72,19 @@ def analyze(
     out.print(f"analysis: {near(to.absolute() / 'index.html')}; next: curate init", soft_wrap=True)
 
 
-def schema() -> None:
+def schema(
+    yaml: Annotated[
+        bool, typer.Option("--yaml", help="instead a recipe with every field, its default and use")
+    ] = False,
+) -> None:
     """The recipe's JSON Schema, for an editor that completes and checks: curate schema > recipe.schema.json."""
+    from pipelines.recipe.reference import config_all
     from pipelines.recipe.reference import schema as recipe_schema
 
-    print_json(recipe_schema())
+    if yaml:
+        out.print(config_all(), markup=False, soft_wrap=True, highlight=False)
+    else:
+        print_json(recipe_schema())
 
 
 def doctor(

@@ -1,6 +1,7 @@
-"""Every field of a recipe, from the models themselves: docs/recipe.md, and the JSON Schema of `curate schema`.
+"""Every field of a recipe, from the models themselves: docs/recipe.md, docs/config_all.yaml and the JSON Schema, which
+`curate schema` prints.
 
-python -m pipelines.recipe.reference docs/recipe.md
+python -m pipelines.recipe.reference docs
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -23,9 +25,17 @@ _HEAD = """# Every field of a recipe
 
 For who writes a recipe: what can stand in it, what it may be, and what holds where it is left out. Any field can be
 overridden: `--set select.keep=0.2`. `curate schema > recipe.schema.json` gives the same to an editor that completes and
-checks (`# yaml-language-server: $schema=recipe.schema.json` as a recipe's first line). This page is written by
-`python -m pipelines.recipe.reference docs/recipe.md`.
+checks (`# yaml-language-server: $schema=recipe.schema.json` as a recipe's first line), `curate schema --yaml` to a hand
+that writes: a recipe with every field, [config_all.yaml](config_all.yaml). Both are written by
+`python -m pipelines.recipe.reference docs`.
 """
+_ALL = """# Every field of a recipe, as `curate schema --yaml` prints them; it loads as it stands. What may be left out
+# is behind a "#", with what holds then: take away the "#" of a field and of what it stands in. See docs/recipe.md.
+"""
+_GIVEN = {  # what must be given, and what shows how a list is written
+    "name": "everything", "out": "runs/everything", "secret": "secret.key", "images.0.name": "archive",
+    "images.0.path": "/pacs", "reports.0.path": "/ris.csv", "reports.0.columns.text": "report",
+}  # fmt: skip
 
 
 def schema() -> dict[str, Any]:
@@ -63,6 +73,45 @@ def reference() -> str:
     lines += ["", "## The fields of `train`", "", "docs/training.md says more.", ""]
     lines += _table({"properties": flat_fields(TrainingRules)}, {}, "train")
     return "\n".join(lines) + "\n"
+
+
+def config_all() -> str:
+    """docs/config_all.yaml: a recipe with every field, all that may be left out behind a "#" with its default."""
+    whole = schema()
+    return "\n".join([_ALL, *_written(whole, whole["$defs"], "", "")]) + "\n"
+
+
+def _written(part: dict[str, Any], defs: dict[str, Any], at: str, pad: str) -> Iterator[str]:
+    """The fields of ``part``, which stands at ``at``, as lines of YAML."""
+    for name, value in part.get("properties", {}).items():
+        where = f"{at}.{name}" if at else name
+        inner = list(_parts(value, where))
+        needed = any(given == where or given.startswith(f"{where}.") for given in _GIVEN)
+        mark = pad if needed else f"{pad}#"
+        prose = textwrap.wrap(_plain(value.get("description")), 118 - len(pad), break_on_hyphens=False)
+        yield from (f"{pad}# {line}" for line in prose)
+        if where == "filters":
+            yield f"{mark}{name}:"
+            first: dict[type, str] = {}
+            for method, known in sorted(METHODS.items(), key=lambda item: len(item[1].preset)):
+                alike = first.setdefault(known.rules, method)
+                yield f"{pad}  #{method}:" + (f"  # the fields of {alike}, and otherwise" if alike != method else "")
+                own = {k: v for k, v in defs[method]["properties"].items() if k != "method"}
+                own = {k: {"default": v} for k, v in known.preset.items() if k != "method"} if alike != method else own
+                yield from _written({"properties": own}, defs, f"{where}.{method}", f"{pad}    ")
+        elif not inner and not needed and name in part.get("required", []):
+            yield f"{mark}{name}:  # must be given"
+        elif not inner:
+            empty = {"object": "{}", "array": "[]"}.get(value.get("type", ""), "null")  # a default that is made
+            usual = _shown(value["default"]) if "default" in value else empty
+            yield f"{mark}{name}: {_shown(_GIVEN[where]) if where in _GIVEN else usual}"
+        else:
+            model, place = inner[0]
+            kind = place.removeprefix(where)
+            yield f"{mark}{name}:"
+            yield from [f"{pad}  {'' if needed else '#'}-"] if kind == ".0" else []
+            yield from [f"{pad}  #NAME:"] if kind == ".NAME" else []
+            yield from _written(defs[model], defs, place, f"{pad}    " if kind else f"{pad}  ")
 
 
 def flat_fields(rules: type) -> dict[str, dict[str, Any]]:
@@ -167,4 +216,5 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(reference(), encoding="utf-8")
+    (Path(sys.argv[1]) / "recipe.md").write_text(reference(), encoding="utf-8")
+    (Path(sys.argv[1]) / "config_all.yaml").write_text(config_all(), encoding="utf-8")

@@ -102,7 +102,7 @@ def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
         texts += contents.texts
         if contents.texts and (contents.in_samples or len(reports) == before):
             beside = "of the pictures of its name" if contents.in_samples else "the name its accession"
-            found.why[f"reports.{len(reports)}.path"] = f"{len(contents.texts):,} text files: a report each, {beside}"
+            found.why[f"reports.{len(reports)}.path"] = f"{_text_files(contents.texts)}, a report each, {beside}"
             reports.append({"path": str(path)} | ({"format": "txt"} if contents.in_samples else {}))
         if not known:
             raise RecipeError("PATH", f"{path} holds no picture and no report that can be read", _FIX)
@@ -122,6 +122,9 @@ def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
         alone = "images" if images else "reports"
         found.fields |= {"pair": {f"unpaired_{alone}": "keep"}, "filters": {}, "select": {}}
         found.why[f"pair.unpaired_{alone}"] = f"there are {alone} alone: nothing to pair, no filter"
+        if texts and not images:
+            taken = f"no pictures here; {_text_files(texts)} taken for a report each"
+            found.notes.append(f"{taken}: if they are none (notes, a README), name what holds the reports")
     return found
 
 
@@ -179,6 +182,10 @@ def _look(path: Path) -> _Contents:
     if contents.in_samples:  # img2dataset's .json says what the .txt beside it says, and more
         contents.tables = {table: source for table, source in contents.tables.items() if source.get("format") != "json"}
     return contents
+
+
+def _text_files(names: Sequence[str]) -> str:
+    return f"{len(names):,} text file{'s' * (len(names) != 1)}"
 
 
 def _columns(table: Path) -> tuple[dict[str, Any], dict[str, str], dict[str, list[str]]]:

@@ -151,7 +151,8 @@ def test_files_hold_what_the_server_would_say_and_name_nothing_outside(
         said = [{part.split("@")[0] for part in str(r.get(facet, "")).split(";")} for r in records]
         assert [set(values[code]) for code in codes] == said
     scores = np.frombuffer(unpacked(folder, "column-score"), "<f4")
-    assert [None if np.isnan(s) else float(s) for s in scores] == [r["scores"].get("score") for r in records]
+    assert [None if np.isnan(s) else float(str(s)) for s in scores] == [r["scores"].get("score") for r in records]
+    assert start["firsts"] == [records[0]["key"]]
     pictures = sorted(folder.glob("pictures/*/*.jpg"))
     with_one = table.filter(pl.col("image").is_not_null() & (pl.col("image").bin.size() > 0))
     assert sorted(p.stem for p in pictures) == sorted(with_one["key"]) and written.pictures == len(pictures)

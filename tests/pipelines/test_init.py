@@ -243,3 +243,12 @@ def test_pictures_and_texts_that_lie_only_in_archives_are_seen(tmp_path: Path) -
     made = guess([tmp_path / "hf"], tmp_path / "run", tmp_path / "s")
     wanted = {"path": str(tmp_path / "hf"), "format": "parquet", "columns": {"image": "scan", "text": "caption"}}
     assert made.fields["reports"] == [wanted] and made.notes[0].startswith("12 of 12")
+
+
+def test_texts_without_a_picture_are_said_to_be_taken_for_reports(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "notes.txt").write_text("call the vendor about the export on Monday")
+    made = guess([tmp_path / "d"], tmp_path / "run", tmp_path / "key")
+    assert made.why["reports.0.path"].startswith("1 text file, a report each")
+    told = "no pictures here; 1 text file taken for a report each: if they are none (notes, a README), name"
+    assert made.notes[0].startswith(told) and f"# {told}" in made.text()

@@ -143,3 +143,11 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     from curate import __version__
 
     assert curate(capsys, monkeypatch, "--version") == f"radsift {__version__}\n"
+
+
+@pytest.mark.parametrize(("typed", "offered"), [("curate ex", ["explain"]), ("curate explain --ide", ["--identify"])])
+def test_a_shell_completes_commands_and_options(typed: str, offered: list[str]) -> None:
+    asked = {"_CURATE_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    code = "import sys; sys.argv = ['curate']; from pipelines.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True)
+    assert done.stdout.split() == offered, done.stderr
