@@ -21,7 +21,7 @@ LEFT_OUT = 0.15  # of the features of a row
 RULES = TextRules(dates="mask", max_masked=1.0)
 
 Numbers = dict[str, NDArray[np.floating]]
-Asked = Iterable[tuple[decide.State, list[bool]]]  # texts as they are decided on, which of the words asked about go
+Asked = Iterable[tuple[features.State, list[bool]]]  # texts as they are decided on, which of the words asked about go
 Rows = tuple[NDArray[np.int16], NDArray[np.float32]]  # (n, most) features of each word, filled up with WIDTH; (n,) goes
 
 
@@ -52,7 +52,7 @@ def fit_letters(maker: Maker) -> NDArray[np.float16]:
     return torch.cat([table.weight.detach()[:, 0], bias.detach()]).numpy().astype(np.float16)
 
 
-def of_sentences(maker: Maker, count: int) -> Iterator[tuple[decide.State, list[bool]]]:
+def of_sentences(maker: Maker, count: int) -> Iterator[tuple[features.State, list[bool]]]:
     """Sentences of our own making; a quarter of their names is masked already."""
     for _ in range(count):
         text, spans, masked = maker.text()
@@ -62,7 +62,7 @@ def of_sentences(maker: Maker, count: int) -> Iterator[tuple[decide.State, list[
         yield state, [any(s <= state.words[i].start < e for s, e in spans) for i in state.which]
 
 
-def of_marked(texts: Iterable[Marked]) -> Iterator[tuple[decide.State, list[bool]]]:
+def of_marked(texts: Iterable[Marked]) -> Iterator[tuple[features.State, list[bool]]]:
     """Marked texts behind the rules; names of places are names."""
     for one in texts:
         seen = first_look("".join(text for _, text in one.pieces), (), {}, None, RULES, frozenset())
@@ -76,7 +76,7 @@ def collected(texts: Asked) -> Rows:
     active, goes = list[NDArray[np.int64]](), list[bool]()
     for state, goal in texts:
         if state.which:
-            active += [np.flatnonzero(row) for row in state.table()]
+            active += [np.flatnonzero(row) for row in features.table(state)]
             goes += goal
     x = np.full((len(active), max(map(len, active))), features.WIDTH, np.int16)
     for filled, numbers in zip(x, active, strict=True):

@@ -22,6 +22,7 @@ from curate.deid.patterns.prefilter import Span
 from curate.deid.rules import NAME_THRESHOLD
 from curate.deid.text import features
 from curate.deid.text.context import is_acting, is_eponym
+from curate.deid.text.features import State
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.text_index import is_shouted
 from curate.deid.text.tokens import Word, words_of
@@ -56,29 +57,6 @@ class Thresholds:
         """From the one number of a recipe: the others keep their proportion to it."""
         _, *others = astuple(cls())
         return cls(known, *(min(1.0, each * known / cls.known) for each in others))
-
-
-@dataclass(frozen=True)
-class State:
-    """A text as it is decided on: its words, and which of them are asked about."""
-
-    text: str
-    words: list[Word]
-    which: list[int]
-    known: frozenset[str]
-    level: bool
-    shouted: bool
-
-    def table(self) -> NDArray[np.float32]:
-        """(len(which), WIDTH) float32: the features, as the numbers are fitted to them and reasons are told by them."""
-        return features.table(self.words, self.text, self.which, self.known, level=self.level, shouted=self.shouted)
-
-    def probabilities(self) -> NDArray[np.float32]:
-        """(len(which),) float32: how likely each of these words is a name; `probability` of `table`, from what each
-        word and gap adds to the hidden layer, which is kept."""
-        known = {"level": self.level, "shouted": self.shouted}
-        hidden = features.hidden(self.words, self.text, self.which, self.known, **known)
-        return _likelihood(hidden, weights())
 
 
 def read(
@@ -202,6 +180,11 @@ def _is_closed(words: list[Word], i: int) -> bool:
 _GOES_ON = words("and who is was has had will to on at in from with for by or") | roles.ACTS | roles.CALLED
 
 
+def probabilities(state: State) -> NDArray[np.float32]:
+    """(len(which),) float32: how likely each word that is asked about is a name."""
+    return _likelihood(features.hidden(state), weights())
+
+
 def probability(table: NDArray[np.float32], fitted: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
     """(n,) float32: how likely each row of features (n, WIDTH) is a name's."""
     return _likelihood(table @ fitted["hidden"].astype(np.float32, copy=False) + fitted["hidden_bias"], fitted)
@@ -215,7 +198,7 @@ def _likelihood(hidden: NDArray[np.float32], fitted: Mapping[str, NDArray[Any]])
 def name_spans(state: State, thresholds: Thresholds) -> Iterator[Span]:
     """Spans of words that go, side by side as one: names, and codes that no one knows (ID)."""
     if state.which:
-        for i, p in zip(state.which, state.probabilities(), strict=True):
+        for i, p in zip(state.which, probabilities(state), strict=True):
             acts = is_acting(state.words, i, state.text)
             state.words[i].likely = 1.0 if acts else float(p)
             named = acts or p >= _threshold(state.words[i], state, thresholds)
@@ -312,7 +295,7 @@ def reasons(state: State, most: int = 4) -> dict[tuple[int, int], str]:
     without which it would be least likely."""
     if not state.which:
         return {}
-    fitted, table, names = weights(), state.table(), features.feature_names()
+    fitted, table, names = weights(), features.table(state), features.feature_names()
     found = {}
     for i, row, p in zip(state.which, table, probability(table, fitted), strict=True):
         active = np.flatnonzero(row)

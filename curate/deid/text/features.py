@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import numpy as np
@@ -150,6 +151,19 @@ WIDTH = len(OWN) * len(_WINDOW) + 4 * len(GAP) + len(PLACE)
 _GAPS_AT = (-1, 0, 1, 2)  # between the words at these places and those before them
 
 
+@dataclass(frozen=True)
+class State:
+    """A text as it is decided on: its words, and which of them are asked about; ``known``: names in small letters that
+    a cue gives away somewhere; ``level``: capitals tell nothing in it; ``shouted``: it is all in capitals."""
+
+    text: str
+    words: list[Word]
+    which: list[int]
+    known: frozenset[str]
+    level: bool
+    shouted: bool
+
+
 def feature_names() -> list[str]:
     """(WIDTH,) what each feature says, with the place of the word that it is of: "-1 title"."""
     own = [f"{at:+d} {name}" if at else name for at in _WINDOW for name in OWN]
@@ -197,14 +211,9 @@ def _of_context() -> dict[str, list[int]]:
 
 
 @lru_cache(maxsize=10_000)
-def gap_features(gap: str) -> NDArray[np.float32]:
-    """(len(GAP),) float32, 0 or 1, of what stands between two words."""
-    return np.array([pattern.fullmatch(gap) is not None for pattern in _GAPS.values()], np.float32)
-
-
-@cache
-def _nothing() -> NDArray[np.float32]:
-    return np.zeros(len(GAP), np.float32)
+def gap_features(gap: str | None) -> NDArray[np.float32]:
+    """(len(GAP),) float32, 0 or 1, of what stands between two words; None beyond the text."""
+    return np.array([gap is not None and pattern.fullmatch(gap) is not None for pattern in _GAPS.values()], np.float32)
 
 
 def standing(word: Word) -> str:
@@ -214,41 +223,29 @@ def standing(word: Word) -> str:
     return NUMBER if word.lower == "0" else word.text
 
 
-def table(
-    words: list[Word], text: str, which: Sequence[int], known: frozenset[str], *, level: bool, shouted: bool
-) -> NDArray[np.float32]:
-    """(len(which), WIDTH) float32: the features of the words at ``which``.
-
-    ``known``: names in small letters that a cue gives away somewhere; ``level``: capitals tell nothing in this text.
-    """
-    own = np.zeros((len(words) + 2 * REACH, len(OWN)), np.float32)
-    for row, form in zip(own, _padded(words), strict=True):
+def table(state: State) -> NDArray[np.float32]:
+    """(len(which), WIDTH) float32: the features, as the numbers are fitted to them and reasons are told by them."""
+    forms, at = _padded(state.words), np.asarray(state.which)
+    own = np.zeros((len(forms), len(OWN)), np.float32)
+    for row, form in zip(own, forms, strict=True):
         row[[*own_features(form)]] = 1
-    begins = [0, *(word.end for word in words)]
-    gaps = [text[begins[i] : word.start] for i, word in enumerate(words)] + [text[begins[-1] :] + "\n"]
-    between = np.stack([_nothing(), *(gap_features(gap) for gap in gaps), _nothing(), _nothing()])
-    at = np.asarray(which)
+    between = np.stack([gap_features(_gap_before(state, i)) for i in range(-1, len(state.words) + 3)])
     window = own[at[:, None] + np.arange(2 * REACH + 1)].reshape(len(at), -1)
     beside = between[at[:, None] + 1 + np.array(_GAPS_AT)].reshape(len(at), -1)
-    small = {word.text for word in words if word.text.islower()}
-    places = np.array([_place(words, text, i, small, known, level=level, shouted=shouted) for i in which], np.float32)
-    return np.concatenate([window, beside, places], axis=1)
+    return np.concatenate([window, beside, _places(state)], axis=1)
 
 
-def hidden(
-    words: list[Word], text: str, which: Sequence[int], known: frozenset[str], *, level: bool, shouted: bool
-) -> NDArray[np.float32]:
-    """(len(which), H) float32: `table` times the fitted hidden layer, its bias added."""
-    small = {word.text for word in words if word.text.islower()}
+def hidden(state: State) -> NDArray[np.float32]:
+    """(len(which), H) float32: `table` times the fitted hidden layer, its bias added; from what each word and gap adds
+    to it, which is kept."""
     bias, of_places = weights()["hidden_bias"], weights()["hidden"][-len(PLACE) :]
-    forms, at = _padded(words), np.asarray(which)
-    near = sorted({i + n for i in which for n in range(len(_WINDOW))})  # their forms and the gaps before them
+    forms, at = _padded(state.words), np.asarray(state.which)
+    near = sorted({i + n for i in state.which for n in range(len(_WINDOW))})  # their forms and the gaps before them
     place_of = np.zeros(len(forms) + 1, np.int64)
     place_of[near] = range(len(near))
     own = np.stack([_own_hidden(forms[i]) for i in near])
-    gaps = np.stack([_gap_hidden(_gap_before(words, text, i - REACH)) for i in near])
-    places = np.array([_place(words, text, i, small, known, level=level, shouted=shouted) for i in which], np.float32)
-    found = places @ of_places + bias
+    gaps = np.stack([_gap_hidden(_gap_before(state, i - REACH)) for i in near])
+    found = _places(state) @ of_places + bias
     for n in range(len(_WINDOW)):
         found += own[place_of[at + n], n]
     for n, away in enumerate(_GAPS_AT):
@@ -261,8 +258,9 @@ def _padded(words: Sequence[Word]) -> list[str]:
     return [*[NOTHING] * REACH, *map(standing, words), *[NOTHING] * REACH]
 
 
-def _gap_before(words: Sequence[Word], text: str, i: int) -> str | None:
+def _gap_before(state: State, i: int) -> str | None:
     """What stands before the word at ``i``, or behind the last; None beyond."""
+    words, text = state.words, state.text
     if i < 0 or i > len(words):
         return None
     start = words[i - 1].end if i else 0
@@ -281,13 +279,17 @@ def _gap_hidden(gap: str | None) -> NDArray[np.float32]:
     """(4, H) float32, likewise of what stands between words."""
     first = len(OWN) * len(_WINDOW)
     layer = weights()["hidden"][first : first + len(GAP) * len(_GAPS_AT)].reshape(len(_GAPS_AT), len(GAP), -1)
-    row = _nothing() if gap is None else gap_features(gap)
-    return np.asarray(layer[:, np.flatnonzero(row)].sum(axis=1), np.float32)
+    return np.asarray(layer[:, np.flatnonzero(gap_features(gap))].sum(axis=1), np.float32)
 
 
-def _place(
-    words: list[Word], text: str, i: int, small: set[str], known: frozenset[str], *, level: bool, shouted: bool
-) -> list[bool]:
+def _places(state: State) -> NDArray[np.float32]:
+    """(len(which), len(PLACE)) float32, 0 or 1."""
+    small = {word.text for word in state.words if word.text.islower()}
+    return np.array([_place(state, i, small) for i in state.which], np.float32)
+
+
+def _place(state: State, i: int, small: set[str]) -> list[bool]:
+    words, text = state.words, state.text
     word, size = words[i], len(words)
     around = [w for w in (*words[max(0, i - 4) : i], *words[i + 1 : i + 5]) if not w.first and w.text != BARRIER]
     capitals = sum(w.text[:1].isupper() for w in around)
@@ -296,12 +298,12 @@ def _place(
         i + 1 >= size or words[i + 1].first,
         i + 2 >= size or words[i + 2].first,
         i > 0 and words[i - 1].first,
-        level,
-        shouted,
+        state.level,
+        state.shouted,
         len(around) > 0 and capitals > len(around) / 2,
         capitals == 0,
         word.lower in small and not word.text.islower(),
-        word.lower in known,
+        word.lower in state.known,
         is_acting(words, i, text),
         word.first and in_heading(words, i, text),
         i > 0 and is_eponym(words, i - 1, text),

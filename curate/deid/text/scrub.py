@@ -26,7 +26,8 @@ from curate.deid.rules import TextRules as TextRules
 from curate.deid.text import closed_class, revision, tagger
 from curate.deid.text.closed_class import BY_TAGGER, Found
 from curate.deid.text.dates import find_dates, header_days
-from curate.deid.text.decide import State, Thresholds, name_spans, read, reasons
+from curate.deid.text.decide import Thresholds, name_spans, read, reasons
+from curate.deid.text.features import State
 from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
 from curate.deid.text.names import find_names
 from curate.deid.text.text_index import TextIndex
