@@ -46,6 +46,7 @@ _SEEN, _DOUBT = 0.5, 0.1  # letters of most heights are seen at two levels; doub
 _NEAR = np.ones((3, 3), np.uint8)  # what is told by a finer level, and a pixel about it, is known
 _KNOWN = 0.9  # of a core: nothing new
 _FULL, _RAGGED = 0.7, 0.3  # of its rectangle, what a line's core fills; doubt for each part less: wires, clips, vessels
+_BORDER, _THICK = 0.15, 30  # doubt of a slanted core so thick (px) with a flat tone on one side alone: a scan's border
 _LEVEL = 4.0  # degrees: a line less steep is taken for level
 _LONG = 2.5  # length over height from which a line's slant can be told
 _PIECE = 0.6  # of its height: the pieces that a slanted line is covered by
@@ -118,7 +119,7 @@ def detected(view: Image8, least: float, new: Mask | None = None) -> list[FoundT
         scale = np.array(view.shape[::-1]) / np.array(sizes[level].shape[::-1])
         covered = cv2.resize(known.view(np.uint8), cores[level].shape[::-1], interpolation=cv2.INTER_NEAREST)
         covered = cv2.dilate(covered, _NEAR)
-        lines = _lines(cores[level], _elsewhere(cores, level), covered > 0, scale, least, level > 1)
+        lines = _lines(cores[level], _elsewhere(cores, level), covered > 0, scale, least, sizes[level])
         found += lines
         known |= mask_of([box for line in lines for box in line.boxes()], view.shape)
     return found
@@ -268,16 +269,16 @@ def _starts(length: int) -> list[int]:
 
 
 def _lines(
-    core: Floats, elsewhere: Floats, known: Mask, scale: np.ndarray, least: float, coarse: bool
+    core: Floats, elsewhere: Floats, known: Mask, scale: np.ndarray, least: float, view: Image8
 ) -> list[FoundText]:
-    """The connected cores whose mean is ``least`` or more, each as a line; more where they are ragged, or where nothing
-    is seen ``elsewhere``. What is ``known`` by finer levels is not told again, but as a part of what is larger.
-    ``scale``: px of the picture (x, y) to one shown. Of a ``coarse`` level a core a pixel thin is a suspicion, to be
-    told by the finer one."""
+    """The connected cores whose mean is ``least`` or more, each as a line; more where they are ragged, where nothing is
+    seen ``elsewhere``, or along a scan's border. What is ``known`` by finer levels is not told again, but as a part of
+    what is larger. ``scale``: px of the picture (x, y) to one of ``view``, the level's. Of a coarse level a core a
+    pixel thin is a suspicion, to be told by the finer one."""
     if float(core.max(initial=0)) <= _INSIDE:
         return []
     _, labels, stats, _ = cv2.connectedComponentsWithStats((core > _FURTHER).view(np.uint8), connectivity=8)
-    found = []
+    found, coarse = [], float(scale.max()) > 1
     for label, (x, y, w, h, _) in enumerate(stats.tolist()):
         line, part = labels[y : y + h, x : x + w] == label, core[y : y + h, x : x + w]
         sure = line & (part > _INSIDE)
@@ -289,8 +290,11 @@ def _lines(
         rect = cv2.minAreaRect(np.argwhere(line)[:, ::-1].astype(np.float32))
         score -= _RAGGED * max(0.0, _FULL - _fill(line, rect))
         score -= _DOUBT * (float(np.quantile(elsewhere[y : y + h, x : x + w][sure], 0.9)) < _SEEN)
+        slant = _slant(line, rect)
+        if slant is not None and 2 * (slant[1][1] + 1) * float(scale.max()) >= _THICK:
+            score -= _BORDER * _is_border(view, slant, (x, y))
         if score >= least:
-            corners = 2 * (_corners(line, rect) + np.array([x, y])) * scale
+            corners = 2 * (_corners(line, slant) + np.array([x, y])) * scale
             found.append(FoundText(tuple((float(a), float(b)) for a, b in corners), score, "detector"))
     return found
 
@@ -301,18 +305,44 @@ def _fill(core: Mask, rect: cv2.typing.RotatedRect) -> float:
     return float(np.count_nonzero(core)) / ((long + 1) * (short + 1))
 
 
-def _corners(core: Mask, rect: cv2.typing.RotatedRect) -> npt.NDArray[np.float64]:
-    """The corners (x, y), clockwise, of the line whose core is ``core`` (bool[h, w], tight) with ``rect`` around it:
-    slanted where it plainly is, else upright."""
+def _slant(core: Mask, rect: cv2.typing.RotatedRect) -> cv2.typing.RotatedRect | None:
+    """The rectangle ``rect`` around a core (bool[h, w], tight), its longer side first, where it is plainly slanted."""
     h, w = core.shape
-    # how thick the core is where it is thickest: lines may touch, and a block of them is as thick as one
-    thick = 2 * float(cv2.distanceTransform(np.pad(core, 1).view(np.uint8), cv2.DIST_C, 3).max()) - 1
-    (x, y), (long, short), degrees = rect
+    centre, (long, short), degrees = rect
     if short > long:
         long, short, degrees = short, long, degrees + 90
     off = abs((degrees + 45) % 90 - 45)  # from level or upright, whichever is nearer
     if off < _LEVEL or long < _LONG * max(short, 1) or (long + 1) * (short + 1) > 0.8 * w * h:
-        by = _SHRUNK * thick
+        return None
+    return centre, (long, short), degrees
+
+
+def _is_border(view: Image8, rect: cv2.typing.RotatedRect, at: tuple[int, int]) -> bool:
+    """Whether a slanted core, ``at`` half as many pixels of ``view``, lies between a flat tone and what is none, as a
+    scan's border does: the ground of letters goes on to their other side."""
+    (x, y), (long, short), degrees = rect
+    across = math.radians(degrees + 90)
+    sides = []
+    for away in (-1.33 * (short + 1), 1.33 * (short + 1)):
+        centre = 2 * (x + at[0] + 0.5 + away * math.cos(across)), 2 * (y + at[1] + 0.5 + away * math.sin(across))
+        beside = np.zeros(view.shape, np.uint8)
+        cv2.fillPoly(
+            beside, [np.round(cv2.boxPoints((centre, (2 * long, 2 * short + 2), degrees))).astype(np.int32)], 1
+        )
+        if not beside.any():
+            return False
+        sides.append(np.quantile(view[beside > 0], (0.1, 0.5, 0.9)))
+    flat = [float(high - low) <= _FLAT for low, _, high in sides]
+    return flat[0] != flat[1] and abs(float(sides[0][1] - sides[1][1])) > _FLAT
+
+
+def _corners(core: Mask, slant: cv2.typing.RotatedRect | None) -> npt.NDArray[np.float64]:
+    """The corners (x, y), clockwise, of the line of ``core`` (bool[h, w], tight): those of ``slant``, or upright."""
+    h, w = core.shape
+    # how thick the core is where it is thickest: lines may touch, and a block of them is as thick as one
+    thick = 2 * float(cv2.distanceTransform(np.pad(core, 1).view(np.uint8), cv2.DIST_C, 3).max()) - 1
+    by = _SHRUNK * thick
+    if slant is None:
         return np.array([(-by, -by), (w + by, -by), (w + by, h + by), (-by, h + by)])
-    by = 2 * _SHRUNK * thick
-    return np.array(cv2.boxPoints(((x + 0.5, y + 0.5), (long + 1 + by, short + 1 + by), degrees)), np.float64)
+    (x, y), (long, short), degrees = slant
+    return np.array(cv2.boxPoints(((x + 0.5, y + 0.5), (long + 1 + 2 * by, short + 1 + 2 * by), degrees)), np.float64)
