@@ -93,7 +93,7 @@ class Pipeline:
             reuse = defer("curate.ingest.reuse:Reuse", steps, rules, report.text, self.secret, sealed)
             return defer("curate.ingest.chain:IngestTask", sealed, stages, self.secret, reuse=reuse)
 
-        step = Step("ingest", task(""), self.partitions, config, [self.index.hash], version=32)
+        step = Step("ingest", task(""), self.partitions, config, [self.index.hash], version=33)
         return replace(step, task=task(step.rules))
 
     @cached_property

@@ -66,7 +66,7 @@ def release(
         names = list_source(source, work / "lists", pseudo)
         survey_reports(names, work / "lists", secret, engine, progress)
         task = ReleaseTask(tuple(names), str(work / "lists"), str(target), rules, secret)
-        step = Step(STEP, task, len(names), {"rules": asdict(rules), "secret": digest(secret_id)}, names, version=5)
+        step = Step(STEP, task, len(names), {"rules": asdict(rules), "secret": digest(secret_id)}, names, version=6)
         run_step(step, work, engine, progress)
         released = read_parts(step.folder(work), empty=RELEASED)
         if crosswalk is not None:

@@ -176,8 +176,9 @@ def test_text_in_the_corner_of_a_flat_picture_is_found() -> None:
             assert covered(found_text(picture), strokes) > 0.95
 
 
-def lines(core: np.ndarray, elsewhere: float) -> list[FoundText]:
-    """What a core of .75 at half size is, where another size says ``elsewhere``."""
+def lines(core: np.ndarray, elsewhere: float, view: np.ndarray | None = None) -> list[FoundText]:
+    """What a core of .75 at half size is, where another size says ``elsewhere``; on ``view``, as it is halved."""
+    ground = np.zeros((2 * core.shape[0], 2 * core.shape[1]), np.uint8)
     sure = np.where(core, 0.75, 0).astype(np.float32)
     return _lines(
         sure,
@@ -185,7 +186,7 @@ def lines(core: np.ndarray, elsewhere: float) -> list[FoundText]:
         np.zeros(core.shape, np.bool_),
         np.array([2.0, 2.0]),
         LEAST,
-        coarse=True,
+        ground if view is None else view,
     )
 
 
@@ -199,6 +200,23 @@ def test_a_line_that_one_size_alone_shows_is_doubted() -> None:
     (line,) = lines(bar(), 0.6)
     assert line.score == pytest.approx(0.75)
     assert lines(bar(), 0.4) == []
+
+
+def slanted(core_on: np.ndarray) -> np.ndarray:
+    cv2.line(core_on, (15, 45), (75, 12), 1, 9)
+    return core_on > 0
+
+
+def test_a_thick_slanted_core_along_a_scans_border_is_doubted() -> None:
+    core = slanted(np.zeros((60, 90), np.uint8))
+    below = np.add.outer(np.arange(120) - 90.0, (np.arange(180) - 30) * 33 / 60) > 0
+    grain = np.random.default_rng(3).integers(30, 90, below.shape).astype(np.uint8)
+    (line,) = lines(core, 0.6)
+    assert line.score == pytest.approx(0.75)
+    assert lines(core, 0.6, np.where(below, grain, 0).astype(np.uint8)) == []
+    assert lines(core, 0.6, np.where(below, 0, grain).astype(np.uint8)) == []
+    for both in (grain, np.where(below, 60, 0), np.where(below, grain, 60)):  # a step; letters on one side's ground
+        assert len(lines(core, 0.6, both.astype(np.uint8))) == 1
 
 
 def test_a_ragged_core_is_doubted() -> None:
