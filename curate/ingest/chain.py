@@ -1,6 +1,6 @@
 """The ingest step: decode, de-identify and verify in one chain in one process, so the first bytes written are clean.
 
-Its stages, in the order nobody can change: `picture` (decode, gate against burned-in text, encode, sign),
+Its parts, in the order nobody can change: `picture` (decode, gate against burned-in text, encode, sign),
 `report` (keep the wanted sections without letterheads, ask for their language, scrub, sign), `verify` (a verifier
 looks for the patient in what is about to be written). `curate.record.conform` then lets nothing through that RECORD
 does not name.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -41,14 +41,13 @@ from curate.deid.verify.text import findings
 from curate.engine.guard import clock_record, fault_of, stop_clock
 from curate.engine.share import write_share
 from curate.errors import DropRecord, RunError, SourceError
-from curate.ingest.files import with_column
 from curate.ingest.reuse import Reuse, with_digests
 from curate.ingest.rules import PictureRules, ReportRules
 from curate.ingest.sealed import read_index
 from curate.ingest.texts import ATTRIBUTES, ReportStage
 from curate.memory import remembering
 from curate.places import place
-from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
+from curate.record import RECORD, Reason, conform, drop_each, without_payload
 from curate.sources.dicom.read import identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach, patiently, stat_source
 from curate.sources.images.encode import encode_jpeg, encode_png, resize
@@ -60,13 +59,14 @@ from curate.step import mark_poison
 
 
 def ingest_stages(picture: PictureRules, report: ReportRules, secret: SecretSource, index: str) -> tuple[Stage, ...]:
-    """The chain, composed once; a recipe tunes the rules and cannot remove or reorder a stage. ``index``: the folder
-    of the sealed index, which also says which words the archive's patients share."""
-    return (
-        Stage("picture", partial(_per_row, fn=_Picture(picture, secret), step="picture")),
-        Stage("report", partial(_per_row, fn=ReportStage(report, secret, index), step="report")),
-        Stage("verify", _Verify(picture, report.text)),
-    )
+    """The chain, composed once; a recipe tunes the rules and cannot remove or reorder a part of it. ``index``: the
+    folder of the sealed index, which also says which words the archive's patients share."""
+    parts: dict[str, RowFunction] = {
+        "picture": _Picture(picture, secret),
+        "report": ReportStage(report, secret, index),
+        "verify": _Verify(picture, report.text),
+    }
+    return (Stage("ingest", partial(each_row, parts=parts)),)
 
 
 @dataclass(frozen=True)
@@ -123,33 +123,32 @@ class IngestTask:
         return read_index(place(self.index), partition, self.secret.pseudonymizer())
 
 
-# The transient schema inside the chain: what RECORD will keep, and what only the chain may see.
-_FOR_THE_VERIFIER = [
-    pa.field("raw", pa.large_string()),  # the report as it came
-    pa.field("masked", pa.list_(pa.large_string())),  # where surrogates are written: the same texts with placeholders
-    pa.field("people", pa.list_(pa.large_string())),  # of the header, as the verifier itself reads it
-    pa.field("identifiers", pa.list_(pa.large_string())),
-]
-_INSIDE = pa.schema([*RECORD, *(f for f in INDEX if f.name not in RECORD.names), *_FOR_THE_VERIFIER])
+RowFunction = Callable[[dict[str, Any]], dict[str, Any]]
+# What the parts hand on: what RECORD will keep; and for the verifier the report as it came, the texts with placeholders
+# where surrogates are written, and what it itself has read of the header.
+_EMPTY = dict.fromkeys((*RECORD.names, "raw", "masked", "people", "identifiers"))
 
 
-def _per_row(table: pa.Table, fn: Callable[[dict[str, Any]], dict[str, Any]], step: str) -> pa.Table:
-    """``fn`` on every row; a DropRecord it raises becomes the row's reason, and so does an exception that nobody
-    foresaw: FAILED, with the place in the code as its ``fault``. One file must not stop a million for ever."""
+def each_row(table: pa.Table, parts: Mapping[str, RowFunction]) -> pa.Table:
+    """RECORD rows of INDEX rows: ``parts`` in turn on every row, as a dict, so that what only they may see is in no
+    table. A DropRecord that a part raises becomes the row's reason, the part's name its step; and so does an exception
+    that nobody foresaw: FAILED, with the place in the code as its ``fault``. One file must not stop a million for ever.
+    """
     rows: list[dict[str, Any]] = []
-    reasons: list[Reason | None] = []
-    for row in table.to_pylist():
-        reason: Reason | None = None
-        clock_record()
-        try:
-            row = fn(row)
-        except DropRecord as dropped:
-            reason = dropped.reason
-        except Exception as error:  # noqa: BLE001  counted, and said aloud when the run ends
-            row, reason = {**row, "fault": fault_of(error)}, Reason.FAILED
+    for known in table.to_pylist():
+        row = {**_EMPTY, **known}
+        for name, fn in parts.items():
+            clock_record()
+            try:
+                row = fn(row)
+            except DropRecord as dropped:
+                row |= {"drop_step": name, "drop_reason": dropped.reason.value}
+                break
+            except Exception as error:  # noqa: BLE001  counted, and said aloud when the run ends
+                row |= {"fault": fault_of(error), "drop_step": name, "drop_reason": Reason.FAILED.value}
+                break
         rows.append(row)
-        reasons.append(reason)
-    return drop_each(pa.Table.from_pylist(rows, _INSIDE), reasons, step)
+    return pa.Table.from_pylist(rows, RECORD)
 
 
 _FEW = 2  # files of a partition that may be gone, and the share of them, before it is the archive that is
@@ -298,28 +297,20 @@ def _without_strangers(source: str) -> str:
 
 @dataclass(frozen=True)
 class _Verify:
-    """The verifier over what is about to be written; what it finds stays beside the row as codes."""
+    """The verifier over what is about to be written; what it finds stays beside the row as codes, kept or not."""
 
     rules: PictureRules
     text: TextRules
 
-    def __call__(self, table: pa.Table) -> pa.Table:
-        judged = [self._judged(row) for row in table.to_pylist()]
-        for at, name in enumerate(("findings", "fault")):
-            column = pa.array([each[at] for each in judged], _INSIDE.field(name).type)
-            table = with_column(table, name, column)
-        return drop_each(table, [reason for _, _, reason in judged], "verify")
-
-    def _judged(self, row: dict[str, Any]) -> tuple[list[str] | None, str | None, Reason | None]:
-        """The codes found, where the program failed, the reason why the row is kept back; None where there is none."""
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         if row["declared_clean"]:
-            return None, None, None
-        clock_record()
-        try:
-            found = self._found(row)
-        except Exception as error:  # noqa: BLE001  as in `_per_row`
-            return None, fault_of(error), Reason.FAILED
-        return [f.value for f in found] or None, None, rejection_reason(found)
+            return row
+        found = self._found(row)
+        row["findings"] = [f.value for f in found] or None
+        reason = rejection_reason(found)
+        if reason is not None:
+            raise DropRecord(reason)
+        return row
 
     def _found(self, row: dict[str, Any]) -> tuple[Finding, ...]:
         phi, whole = [*(row["phi"] or []), *(row["people"] or [])], row["identifiers"] or []

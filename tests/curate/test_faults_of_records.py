@@ -17,7 +17,7 @@ from curate.engine import Engine, start_engine
 from curate.engine.resources import Resources
 from curate.engine.share import read_shares, shared
 from curate.errors import RecipeError, RunError, SourceError
-from curate.ingest.chain import IngestTask, _per_row
+from curate.ingest.chain import IngestTask, each_row
 from curate.ingest.sealed import sealed_part
 from curate.record import INDEX, RECORD, Reason, conform
 from curate.report.funnel import fault_lines
@@ -43,7 +43,7 @@ def task(folder: Path, secret_file: Path, bad: tuple[int, ...], error: Exception
     secret = SecretSource(str(secret_file))
     write_sealed(sealed_part(folder, 0), index_rows(), secret.pseudonymizer())
     fn = partial(stumble, bad=bad, error=error)
-    return IngestTask(str(folder), (Stage("report", partial(_per_row, fn=fn, step="report")),), secret)
+    return IngestTask(str(folder), (Stage("report", partial(each_row, parts={"report": fn})),), secret)
 
 
 @pytest.mark.parametrize("engine", ["local_engine", pytest.param("ray_engine", marks=pytest.mark.ray)])

@@ -14,9 +14,9 @@ from pydicom.uid import ExplicitVRLittleEndian
 from benchmarks.input import report_files
 from curate.deid.rules import TextRules
 from curate.errors import DropRecord, RecipeError
-from curate.ingest.chain import _INSIDE, _Verify
+from curate.ingest.chain import _Verify, each_row
 from curate.ingest.rules import PictureRules
-from curate.record import Reason
+from curate.record import INDEX, Reason
 from curate.sources.reports.captions import ReportColumns
 from curate.sources.reports.messages.structured import read_structured
 from curate.sources.reports.read import check_columns, read_reports
@@ -275,13 +275,10 @@ def test_names_and_kept_columns_are_decoded_and_paths_are_not(tmp_path: Path) ->
 
 
 def verified(text: str, raw: str, undecoded: str | None = None, vocabulary: bool = True) -> list[str]:
-    row = {"key": "k", "kind": "none", "text": text, "raw": raw, "undecoded": undecoded}
-    return (
-        _Verify(PictureRules(), TextRules(vocabulary=vocabulary))(pa.Table.from_pylist([row], _INSIDE))[
-            "findings"
-        ].to_pylist()[0]
-        or []
-    )
+    index = pa.Table.from_pylist([{"key": "k", "kind": "none", "undecoded": undecoded}], INDEX)
+    verify = _Verify(PictureRules(), TextRules(vocabulary=vocabulary))
+    parts = {"report": lambda row: {**row, "text": text, "raw": raw}, "verify": verify}
+    return each_row(index, parts)["findings"].to_pylist()[0] or []
 
 
 def test_words_that_a_recipe_lets_stay_are_no_findings_and_called_names_are() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PixelPolicy
 from curate.deid.vault import SecretSource
-from curate.ingest.chain import _per_row, _Picture
+from curate.ingest.chain import _Picture, each_row
 from curate.ingest.index import image_key
 from curate.ingest.rules import IndexRules, PictureRules
 from curate.ingest.slices import Mention, frames_of, mentions, named, spaced
@@ -157,8 +157,8 @@ def test_every_tile_is_gated_alone_and_the_montage_shows_all(tmp_path: Path, sec
     ]
     clean = [write(tmp_path / f"{i}.dcm", picture, BitsStored=8) for i, picture in enumerate(smooth)]
     rules = PictureRules(PixelRules(window=(127.5, 255)), PixelPolicy("quarantine"))
-    stage = _Picture(rules, SecretSource(str(secret_file)))
-    (row,) = _per_row(_row(*clean), stage, "picture").to_pylist()
+    parts = {"picture": _Picture(rules, SecretSource(str(secret_file)))}
+    (row,) = each_row(_row(*clean), parts).to_pylist()
     assert row["drop_reason"] is None and (row["height"], row["width"]) == (512, 512)
     image = cv2.imdecode(np.frombuffer(row["image"], np.uint8), cv2.IMREAD_UNCHANGED)
     for i, picture in enumerate(smooth):
@@ -166,8 +166,8 @@ def test_every_tile_is_gated_alone_and_the_montage_shows_all(tmp_path: Path, sec
         assert np.abs(cell.astype(int) - picture).max() <= 1
     written = cv2.putText(smooth[3].copy(), "MUELLER ANNA 12.03.1954", (4, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1)
     bad = write(tmp_path / "bad.dcm", written, BitsStored=8)
-    (row,) = _per_row(_row(*clean[:3], bad), stage, "picture").to_pylist()
+    (row,) = each_row(_row(*clean[:3], bad), parts).to_pylist()
     assert row["drop_reason"] == "quarantine_burned_in_text"
     other = write(tmp_path / "other.dcm", smooth[3], BitsStored=8, PatientID="MRN43")
-    (row,) = _per_row(_row(*clean[:3], other), stage, "picture").to_pylist()
+    (row,) = each_row(_row(*clean[:3], other), parts).to_pylist()
     assert row["drop_reason"] == "file_changed_since_index"  # a tile of another patient holds back the whole
