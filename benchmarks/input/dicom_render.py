@@ -87,14 +87,14 @@ JUDGES: Judges = {"pydicom": by_pydicom, "dcmtk": by_dcmtk}
 MORE: Judges = {"gdcm": by_gdcm, "dcmjs": by_dcmjs}  # of made cells, whose every kind they know or are not asked about
 
 
-def cells() -> Iterator[tuple[str, bytes]]:
-    """(name, file) of every cell."""
+def cells(step: int = 1) -> Iterator[tuple[str, bytes]]:
+    """(name, file) of every ``step``-th grey cell and of every ``step``-th in colour."""
     grey = itertools.product(("MONOCHROME1", "MONOCHROME2"), (8, 10, 12, 16), (False, True), MAPPINGS, SYNTAXES)
-    for k, (photometric, bits, signed, how, syntax) in enumerate(grey):
+    for k, (photometric, bits, signed, how, syntax) in itertools.islice(enumerate(grey), 0, None, step):
         name = f"{photometric} {bits} bits {'signed' if signed else 'unsigned'} {how} {syntax.name}"
         yield name, _grey(np.random.default_rng((4, k)), photometric, bits, how, syntax, signed=signed)
     colour = itertools.product(("RGB", "RGB by plane", "YBR_FULL", "YBR_FULL_422", "PALETTE 8", "PALETTE 16"), SYNTAXES)
-    for k, (photometric, syntax) in enumerate(colour):
+    for k, (photometric, syntax) in itertools.islice(enumerate(colour), 0, None, step):
         data = _colour(np.random.default_rng((5, k)), photometric, syntax)
         if data is not None:
             yield f"{photometric} 8 bits {syntax.name}", data
@@ -278,7 +278,7 @@ def judge_all(named: Iterator[tuple[str, Path]], judges: Judges = JUDGES) -> dic
 
 def _made(folder: Path, step: int) -> Iterator[tuple[str, Path]]:
     path = folder / "cell.dcm"
-    for name, data in itertools.islice(cells(), 0, None, step):
+    for name, data in cells(step):
         path.write_bytes(data)
         yield name, path
 

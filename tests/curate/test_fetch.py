@@ -199,10 +199,10 @@ def test_a_certificate_of_another_name_is_not_trusted(kind: str, tmp_path: Path)
             what = archive()
             if kind == "web":
                 url = "https://localhost" + stack.enter_context(web_server(what, context))
-                connect: Connect = lambda: DicomWeb(DicomWebRules(url, ca=pem, timeout=2))  # noqa: B023, E731
+                connect: Connect = lambda: DicomWeb(DicomWebRules(url, ca=pem, timeout=60))  # noqa: B023, E731
             else:
                 port = stack.enter_context(dimse_server(what, context))
-                rules = DimseRules("localhost", port, "PACS", tls=True, ca=pem, timeout=2)
+                rules = DimseRules("localhost", port, "PACS", tls=True, ca=pem, timeout=60)
                 connect = lambda: Dimse(rules)  # noqa: B023, E731
             if is_ours:
                 assert run(tmp_path / name / "out", connect, "A1").studies == 1
