@@ -72,7 +72,7 @@ class Pipeline:
         def task(sealed: str) -> Deferred:
             return defer("curate.ingest.index_job:IndexJob", chunks, str(scan_folder(self.run)), sealed, *rules)
 
-        step = Step("index", task(""), 1, config, [self.listing.digest], version=17)
+        step = Step("index", task(""), 1, config, [self.listing.digest], version=18)
         return replace(step, task=task(str(self.run / "private" / f"index-{step.hash}")))
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from pathlib import Path
 
@@ -60,13 +61,14 @@ def test_a_report_of_parts_with_repetitions_and_escapes() -> None:
         ("a.hl7", "\v" + message("TX|||All clear.") + "\x1c\r"),
         ("a.HL7", message("TX|||All clear.").replace("^", "@").replace("~", "!")),
         ("a.txt", message("TX|||All clear.")),
+        ("a.txt.gz", message("TX|||All clear.")),
         ("a.hl7", message("TX|||All\n clear.")),
         ("a.hl7", message("ED|PDF||^application^pdf^Base64^JVBE", "TX|||All clear.")),
         ("a.hl7", message("TX|||All clear.") + "OBX|9|TX|||Never said.||||||D\r"),
     ],
 )
 def test_forms_of_a_file(tmp_path: Path, name: str, raw: str) -> None:
-    (tmp_path / name).write_bytes(raw.encode())
+    (tmp_path / name).write_bytes(gzip.compress(raw.encode()) if name.endswith(".gz") else raw.encode())
     check_columns(tmp_path, ReportColumns())
     (report,) = read_reports(tmp_path, ReportColumns())
     assert (report.row, report.reason, report.accession) == (f"{name}#1", None, "AC1; PL1")

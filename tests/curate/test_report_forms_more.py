@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -61,6 +62,9 @@ def test_forms(tmp_path: Path, name: str, raw: str, expected: list[object]) -> N
     (tmp_path / name).write_bytes(raw.encode())
     assert read(tmp_path) == expected
     assert read(tmp_path / name) == expected
+    (tmp_path / name).unlink()
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(raw.encode()))
+    assert read(tmp_path) == expected
 
 
 def test_fields_of_fields(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def is_fhir(head: bytes) -> bool:
 
 
 @contextmanager
-def open_bytes(path: Path, kind: Format | Literal["xml"], max_bytes: int = MAX_BYTES) -> Iterator[Any]:
+def open_bytes(path: Path, kind: Format | Literal["xml", "any"], max_bytes: int = MAX_BYTES) -> Iterator[Any]:
     """The file's bytes, inflated where they are gzip'd, as a stream that can ``peek``; a Parquet file or a workbook can
     ``seek`` as well. Raises DropRecord UNREADABLE_FILE, EMPTY_FILE, TOO_LARGE (inflated), and REFUSED_KIND where the
     content is of another kind than ``kind``."""
@@ -188,11 +188,13 @@ class Bounded(io.RawIOBase):
         return len(data)
 
 
-def _check_kind(file: Any, kind: Format | Literal["xml"]) -> None:
+def _check_kind(file: Any, kind: Format | Literal["xml", "any"]) -> None:
     with reading():
         head = file.peek(HEAD)[:HEAD]
     if not head:
         raise DropRecord(Reason.EMPTY_FILE)
+    if kind == "any":
+        return
     magic = {"parquet": _PARQUET, "xlsx": _ZIP}.get(kind)
     if magic is not None:
         if not head.startswith(magic):

@@ -20,8 +20,7 @@ from curate.errors import DropRecord, RecipeError
 from curate.places import place
 from curate.record import Reason
 from curate.sources.archives import OF_ARCHIVES, is_archive, walk_members
-from curate.sources.faults import stop_for_source
-from curate.sources.member import archive_of, open_file
+from curate.sources.member import archive_of
 from curate.sources.pairing.paths import compile_keys, stem
 from curate.sources.reports.captions import Asked, ReportColumns, gathered
 from curate.sources.reports.formats import (
@@ -280,12 +279,9 @@ def _text_file(found: Found, pattern: re.Pattern[str] | None) -> Report:
 
 def _within_text(found: Found, columns: ReportColumns) -> Literal["csv", "hl7", "txt"]:
     """What a text file's beginning proves it to be: HL7 messages, a table with the columns asked for, a text."""
-    try:
-        with open_file(place(found.path)) as file:
-            head = file.read(HEAD)
-    except OSError as error:
-        stop_for_source(error)
-        return "txt"
+    head = b""
+    with suppress(DropRecord), open_bytes(place(found.path), "any") as file:
+        head = file.peek(HEAD)[:HEAD]
     if is_hl7(head):
         return "hl7"
     names = set(columns.by_field().values())
