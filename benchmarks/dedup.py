@@ -29,6 +29,7 @@ import numpy as np
 from curate.dedup import exact, hamming, image, semantic, text
 from curate.dedup.cluster import components
 from curate.dedup.rules import SemanticRules
+from tests.curate.deduplicating import jaccards, near_pairs
 from tests.realdata import ROOT
 
 GRID = list(product((4, 6, 8, 10), (0.95, 0.97, 0.98, 0.99)))
@@ -196,14 +197,9 @@ def measure_texts() -> list[dict[str, object]]:
         for name, edit in edits.items():
             changed = [(t, e) for t in reports[:800] if (e := edit(t)) != t]
             originals_and_edits = [t for pair in changed for t in pair]
-            signatures = np.frombuffer(b"".join(map(text.minhash, originals_and_edits)), "<u4").reshape(
-                -1, text.MINHASH_SIZE
-            )
             group = np.repeat(np.arange(len(changed)), 2)
-            linked = len(text.near_text_pairs(signatures, originals_and_edits, group=group))
-            similar = (
-                text.jaccards(originals_and_edits, np.arange(len(originals_and_edits)).reshape(-1, 2)) >= text.JACCARD
-            )
+            linked = len(near_pairs(originals_and_edits, group=group))
+            similar = jaccards(originals_and_edits, np.arange(len(originals_and_edits)).reshape(-1, 2)) >= text.JACCARD
             out.append(
                 {"edit": name, "want": want, "of": len(changed), "linked": linked, "similar": int(similar.sum())}
             )
@@ -239,7 +235,7 @@ def ours(texts: list[str], jaccard: float) -> np.ndarray:
     signed = [text.text_signature(t) for t in texts]
     ids = np.unique(np.array([s[0] for s in signed]), return_inverse=True)[1].astype(np.int64)
     signatures = np.frombuffer(b"".join(s[1] for s in signed), "<u4").reshape(-1, text.MINHASH_SIZE)
-    return text.near_text_pairs(signatures, texts, jaccard, ids=ids)
+    return text.near_text_pairs(signatures, texts, ids, jaccard)
 
 
 def rensa_pairs(texts: list[str], jaccard: float, parts: Callable[[str], list[str]], bands: int) -> np.ndarray:
@@ -269,7 +265,7 @@ def measure_reports(n: int, jaccard: float = text.JACCARD) -> list[dict[str, obj
     same and whose words reach the threshold by the exact count; 'critical': linked copies that say another thing.
     """
     texts, benign, critical = corpus(n)
-    alike = text.jaccards(texts, np.array([(i, j) for i, j, _ in benign])) >= jaccard
+    alike = jaccards(texts, np.array([(i, j) for i, j, _ in benign])) >= jaccard
     tools: dict[str, Callable[[], np.ndarray]] = {"ours": lambda: ours(texts, jaccard)}
     if importlib.util.find_spec("rensa"):
         tools |= {
@@ -433,13 +429,14 @@ def measure_speed(n: int) -> list[dict[str, object]]:
     reports = [" ".join(words[i] for i in rng.integers(0, 3000, 45)) for _ in range(20000)]
     texts = [*reports, *(r + " again" for r in reports[:2000])]
     signed: list[bytes] = []
-    time_work("minhash, reports of 45 words", len(texts), "docs", lambda: signed.extend(map(text.minhash, texts)))
+    signing = "text_signature, reports of 45 words"
+    time_work(signing, len(texts), "docs", lambda: signed.extend(text.text_signature(t)[1] for t in texts))
     signatures = np.frombuffer(b"".join(signed), "<u4").reshape(-1, text.MINHASH_SIZE)
     time_work(
         "near_text_pairs, a tenth of them duplicates",
         len(texts),
         "docs",
-        lambda: text.near_text_pairs(signatures, texts),
+        lambda: text.near_text_pairs(signatures, texts, np.arange(len(texts))),
     )
     return out
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from benchmarks.filters.methods import CONTENDERS, Columns, Contender, columns_of, learn, score
 from benchmarks.filters.pool import FAULTS, Pool, make_pool, shuffled
-from curate.dedup.resolve import resolve, signatures
 from curate.dedup.rules import DedupRules
 from curate.record import RECORD, live
 from filters.method import Records
 from filters.metrics import auroc
+from tests.curate.deduplicating import resolve, signatures
 
 KEEP = 0.2  # of the pool; as many of it are right
 AFTER_DEDUP = "ours, after dedup"

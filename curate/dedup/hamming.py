@@ -44,10 +44,9 @@ class Chunk:
         return sum(comb(self.width, k) for k in range(self.radius + 1))
 
 
-def plan(n: int, distance: int, chunks: int | None = None) -> list[Chunk]:
-    """The cheapest cut of 64 bits for n uniform hashes; ``chunks`` forces how many there are."""
-    counts = range(1, distance + 2) if chunks is None else [chunks]
-    plans = [cut(m, distance) for m in counts]
+def plan(n: int, distance: int) -> list[Chunk]:
+    """The cheapest cut of 64 bits for n uniform hashes."""
+    plans = [cut(m, distance) for m in range(1, distance + 2)]
     usable = [p for p in plans if all(c.radius == 0 or c.width <= _MAX_TABLE_BITS for c in p)]
     return min(usable, key=lambda p: _cost(p, n))
 

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.dedup.image import PIXELS, near_image_pairs
+from curate.dedup.image import near_image_pairs
+from curate.dedup.resolve import pictures_of
 from curate.dedup.rules import CORRELATION
 from curate.record import Reason
 
@@ -25,6 +26,7 @@ HELD = pa.schema(
         pa.field("thumb", pa.binary()),
     ]
 )
+_PICTURE = pa.schema([HELD.field("phash"), HELD.field("thumb")])
 
 
 @dataclass(frozen=True)
@@ -54,23 +56,12 @@ class HeldOut:
 
     def _near(self, pool: pa.Table) -> npt.NDArray[np.bool_]:
         found = np.zeros(pool.num_rows, bool)
-        sides = [_pictures(t) for t in (pool, self.table)]
-        if not all(len(rows) for rows, _, _ in sides):
+        if not self.table.num_rows:
             return found
-        phash, thumbs = (np.concatenate([side[i] for side in sides]) for i in (1, 2))
-        n = len(sides[0][0])
-        pairs = near_image_pairs(phash, thumbs, DISTANCE, CORRELATION)
-        across = pairs[(pairs[:, 0] < n) & (pairs[:, 1] >= n), 0]
-        found[sides[0][0][across]] = True
+        both = pa.concat_tables([table.select(_PICTURE.names).cast(_PICTURE) for table in (pool, self.table)])
+        blank = pc.equal(both["phash"], pa.scalar(0, pa.uint64()))
+        telling = pc.if_else(blank, None, both["phash"])
+        pictured, phash, thumbs = pictures_of(both.set_column(0, "phash", telling))
+        pairs = np.flatnonzero(pictured)[near_image_pairs(phash, thumbs, DISTANCE, CORRELATION)]
+        found[pairs[(pairs[:, 0] < pool.num_rows) & (pairs[:, 1] >= pool.num_rows), 0]] = True
         return found
-
-
-def _pictures(table: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64], npt.NDArray[np.uint8]]:
-    """(int64[m] rows with a picture that says anything, their hashes, uint8[m, 1024] thumbnails)."""
-    rows = [
-        (i, int(h), t)
-        for i, (h, t) in enumerate(zip(table["phash"].to_pylist(), table["thumb"].to_pylist(), strict=True))
-        if h and t is not None and len(t) == PIXELS  # a hash of zeros is a blank picture
-    ]
-    thumbs = np.frombuffer(b"".join(t for _, _, t in rows), np.uint8).reshape(-1, PIXELS)
-    return np.array([i for i, _, _ in rows], np.int64), np.array([h for _, h, _ in rows], np.uint64), thumbs

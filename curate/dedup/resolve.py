@@ -31,10 +31,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.dedup.cluster import Links, Rows, represent
-from curate.dedup.exact import exact_pairs, pixel_hash, text_hash
-from curate.dedup.image import PIXELS, correlations, near_image_pairs, thumb, thumb_hash
+from curate.dedup.exact import exact_pairs, text_hash
+from curate.dedup.image import PIXELS, correlations, near_image_pairs
 from curate.dedup.rules import DedupRules, Scope
-from curate.dedup.text import MINHASH_SIZE, near_text_pairs, near_texts, text_signature
+from curate.dedup.text import MINHASH_SIZE, near_text_pairs, near_texts
 from curate.record import DEDUP, Reason, conform, live
 
 STEP = "dedup"
@@ -51,30 +51,7 @@ _REASONS = (
 )
 
 
-def signatures(pixels: np.ndarray | None, text: str) -> dict[str, object]:
-    """The signature columns of one record: pixel_hash, phash, thumb (None without pixels), text_hash, minhash."""
-    image: dict[str, object] = {"pixel_hash": None, "phash": None, "thumb": None}
-    if pixels is not None:
-        small = thumb(pixels)
-        image = {"pixel_hash": pixel_hash(pixels), "phash": thumb_hash(small), "thumb": small}
-    hashed, signed = text_signature(text)
-    return {**image, "text_hash": hashed, "minhash": signed}
-
-
 DECIDED = pa.schema([("key", pa.string()), ("stands", pa.string()), ("reason", pa.string())])  # of rows that go
-
-
-def resolve(table: pa.Table, rules: DedupRules) -> pa.Table:
-    """`curate.record.DEDUP` of the live records ``table``, rows in its order; independent of that order.
-
-    table: columns key (unique, or ValueError), patient, study, width, height, text, pixel_hash, phash, thumb,
-    text_hash, minhash, and where the source declares splits official_split. Image columns are null for a record of text
-    alone. ``cluster`` and ``duplicate_of`` name a kept row.
-    """
-    if pc.count_distinct(table["key"]).as_py() != table.num_rows:
-        raise ValueError("keys repeat: every record has one row")
-    table = ranked(table)
-    return after_pictures(table, behind(alone(table["key"]), near_pictures(table, rules)), rules)
 
 
 def after_pictures(table: pa.Table, found: pa.Table, rules: DedupRules) -> pa.Table:
@@ -213,7 +190,7 @@ def _image_links(table: pa.Table, rules: DedupRules) -> tuple[Rows, Links]:
     exact_group, near_group = _group(patients, rules.image_exact), _group(patients, rules.image_near)
     hashes = _ids(table["pixel_hash"]) if rules.image_exact != "off" else np.full(n, -1, dtype=np.int64)
     pairs.append(exact_pairs(hashes, exact_group))
-    pictured, phash, thumbs = _pictures(table)
+    pictured, phash, thumbs = pictures_of(table)
     rows = np.flatnonzero(pictured)
     group = None if near_group is None else near_group[rows]
     pairs.append(rows[near_image_pairs(phash, thumbs, rules.distance, rules.correlation, group)])
@@ -236,7 +213,7 @@ def _image_links(table: pa.Table, rules: DedupRules) -> tuple[Rows, Links]:
     return represent(n, np.concatenate(pairs), match)
 
 
-def _pictures(table: pa.Table) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64], npt.NDArray[np.uint8]]:
+def pictures_of(table: pa.Table) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64], npt.NDArray[np.uint8]]:
     """(bool[n] which rows have a picture, uint64[m] their hashes, uint8[m, 1024] their thumbnails)."""
     has = pc.and_(pc.is_valid(table["phash"]), pc.is_valid(table["thumb"]))
     pictured = has.to_numpy().astype(bool)
@@ -342,7 +319,7 @@ def _document_links(docs: _Documents, rules: DedupRules) -> tuple[Rows, Links]:
     if rules.text_exact != "off":
         pairs.append(exact_pairs(docs.text_id, exact_group))
     if rules.text_near != "off":
-        pairs.append(near_text_pairs(docs.signatures, docs.texts, rules.jaccard, near_group, docs.text_id))
+        pairs.append(near_text_pairs(docs.signatures, docs.texts, docs.text_id, rules.jaccard, near_group))
 
     def match(reps: Rows, members: Rows) -> Links:
         apart = (docs.study[reps] != docs.study[members]) & ~docs.released[members]

@@ -25,7 +25,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from curate.dedup.exact import Pairs, exact_pairs, normalise, plain_hash, text_hash
+from curate.dedup.exact import Pairs, exact_pairs, normalise, plain_hash
 from curate.dedup.leaders import by_bucket, link_to_leaders, mix
 from curate.dedup.rules import JACCARD
 
@@ -120,16 +120,12 @@ def _guard(words: Sequence[str]) -> bytes:
     return _hashed(" ".join(filter(None, map(_CRITICAL.__getitem__, words))), 4 * GUARD_SIZE)
 
 
-def minhash(text: str) -> bytes:
-    """uint32[MINHASH_SIZE], little endian: the guard, then 60 minima over the words of ``normalise(text)``.
-
-    Broder 1997: two texts agree on each minimum with the probability of their word sets' Jaccard similarity.
-    """
-    return _minhash(normalise(text))
-
-
 def text_signature(text: str) -> tuple[str, bytes]:
-    """(`text_hash`, `minhash`): the text is normalised once for both."""
+    """(`curate.dedup.exact.text_hash`, uint32[MINHASH_SIZE], little endian: the guard, then 60 minima over the words).
+
+    Broder 1997: two texts agree on each minimum with the probability of their word sets' Jaccard similarity. The text
+    is normalised once for both.
+    """
     plain = normalise(text)
     return plain_hash(plain), _minhash(plain)
 
@@ -165,12 +161,6 @@ class _Words:
             self.jaccard(i, j) >= jaccard and not _restated(self.of(i)[0], self.of(j)[0]) for i, j in pairs.tolist()
         )
         return np.fromiter(near, np.bool_, len(pairs))
-
-
-def jaccards(texts: Sequence[str], pairs: Pairs) -> npt.NDArray[np.float64]:
-    """float64[m] in [0, 1]: the exact Jaccard similarity of the texts' sets of words; an empty text matches none."""
-    words = _Words(texts)
-    return np.array([words.jaccard(i, j) for i, j in pairs.tolist()], np.float64)
 
 
 def _slip(one: str, other: str) -> bool:
@@ -225,22 +215,21 @@ def near_texts(
 def near_text_pairs(
     signatures: npt.NDArray[np.uint32],
     texts: Sequence[str],
+    ids: npt.NDArray[np.int64],
     jaccard: float = JACCARD,
     group: npt.NDArray[np.int64] | None = None,
-    ids: npt.NDArray[np.int64] | None = None,
 ) -> Pairs:
     """int64[m, 2], i < j, sorted: pairs of near duplicates, Jaccard of their words at least ``jaccard``.
 
-    signatures: uint32[n, MINHASH_SIZE], rows of `minhash`; group: int64[n], where given only pairs of one group count;
-    ids: int64[n], equal where texts normalise alike, negative where nothing is left (None: found here). A pair at the
+    signatures: uint32[n, MINHASH_SIZE], as `text_signature` gives them; ids: int64[n], equal where texts normalise
+    alike, negative where nothing is left; group: int64[n], where given only pairs of one group count. A pair at the
     threshold is proposed with probability 0.999. Texts that normalise alike are linked to the first of them, and only
     that one is compared with others. In a bucket of more than `leaders.HOT` what matches one of the first is linked to
     that alone; of the rest a row meets its 64 neighbours and the first.
     """
     if signatures.shape != (len(texts), MINHASH_SIZE):
         raise ValueError(f"want signatures of shape ({len(texts)}, {MINHASH_SIZE}), got {signatures.shape}")
-    same = exact_pairs(_ids(texts) if ids is None else ids, group)
-    single = np.ones(len(texts), dtype=bool) if ids is None else ids >= 0
+    same, single = exact_pairs(ids, group), ids >= 0
     single[same[:, 1]] = False
     rows = np.flatnonzero(single)
     words, where = _Words(texts), None if group is None else group[rows]
@@ -274,13 +263,6 @@ def _agree(signatures: npt.NDArray[np.uint32], pairs: Pairs, jaccard: float) -> 
         left, right = signatures[pairs[at : at + _PIECE].T, GUARD_SIZE:]
         out[at : at + _PIECE] = (left == right).mean(axis=1) >= floor
     return out
-
-
-def _ids(texts: Sequence[str]) -> npt.NDArray[np.int64]:
-    hashes = np.array([text_hash(t) for t in texts], dtype="U32")
-    ids = np.unique(hashes, return_inverse=True)[1].astype(np.int64)
-    ids[hashes == text_hash("")] = -1
-    return ids
 
 
 def rows_per_band(jaccard: float) -> int:

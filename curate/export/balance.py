@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from curate.export.labels import Labels, Subgroups
@@ -19,13 +20,8 @@ Rows = NDArray[np.int64]
 
 def rank_in_group(group: NDArray[np.int64] | NDArray[np.int32]) -> Rows:
     """int64[n]: how many earlier entries are in the group of entry i."""
-    order = np.argsort(group, kind="stable")
-    ordered = group[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(order) else np.zeros(0, np.int64)
-    sizes = np.diff(np.r_[starts, len(order)])
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order)) - np.repeat(starts, sizes)
-    return rank
+    frame = pl.DataFrame({"group": group})
+    return frame.select(pl.int_range(pl.len()).over("group")).to_series().to_numpy()
 
 
 def beyond_cap(ranked: Rows, concepts: Labels, cap: int) -> Rows:

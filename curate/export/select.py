@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -22,16 +23,13 @@ from curate.export.cut import combined
 from curate.export.labels import Labels
 from curate.export.repeat import key_words, uniform
 from curate.export.rules import SelectRules
-from curate.export.split import SPLITS, SplitRules, split_of
+from curate.export.split import SPLITS, SplitRules
 from curate.export.texts import TEXT_FROM, read_texts
 from curate.places import place
 from curate.record import SELECTION, Reason, conform, live
 
 STEP = "select"
 FACTS = ("modality", "body_part", "view", "sex", "age", "source")
-_DIGIT = np.full(256, -1, np.int64)  # the value of a hex digit
-_DIGIT[np.frombuffer(b"0123456789abcdef", np.uint8)] = range(16)
-_DIGIT[np.frombuffer(b"ABCDEF", np.uint8)] = range(10, 16)
 _REASONS = (*REASONS, Reason.NO_TEXT_BELIEVED)
 _SCORE = "the score"  # column name for `decide` of the score that is already combined
 
@@ -203,19 +201,11 @@ def splits_of(patients: pa.Array, rules: SplitRules, official: pa.Array | None =
 
 
 def _by_patient(patients: pa.Array, rules: SplitRules) -> NDArray[np.int8]:
-    """By the pseudonym's first 13 digits alone, vectorised."""
-    raw = fixed_bytes(patients)
-    digits = _DIGIT[np.ascontiguousarray(raw).view(np.uint8).reshape(len(raw), -1 if len(raw) else 1)[:, :13]]
-    if digits.shape[1] < 13 or (digits < 0).any():
-        return np.array([SPLITS.index(split_of(p, rules)) for p in patients.to_pylist()], dtype=np.int8)
-    number = np.zeros(len(raw), dtype=np.int64)
-    for digit in digits.T:
-        number = number * 16 + digit
-    u = number / 16.0**13
-    indices = [SPLITS.index(name) for name in ("test", "val", "train")]
-    return np.where(u < rules.test, indices[0], np.where(u < rules.test + rules.val, indices[1], indices[2])).astype(
-        np.int8
-    )
+    """`split_of`, of all at once."""
+    digits = cast("pl.Series", pl.from_arrow(patients)).str.head(13)
+    u = digits.str.to_integer(base=16, dtype=pl.Int64).to_numpy() / 16.0**13
+    test, val = SPLITS.index("test"), SPLITS.index("val")
+    return np.select([u < rules.test, u < rules.test + rules.val], [test, val], SPLITS.index("train")).astype(np.int8)
 
 
 def _over_all(choice: Choice, among: NDArray[np.bool_], rejected: NDArray[np.bool_]) -> Choice:

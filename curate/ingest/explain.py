@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow.compute as pc
 
@@ -33,11 +33,18 @@ class TextRecord:
 
 def find_text(index: Path, partitions: int, key: str, secret: SecretSource) -> TextRecord | None:
     """The report of the record ``key``; None where the index has none."""
+    row = _find(index, partitions, key, secret)
+    if row is None or row["text"] is None:
+        return None
+    return TextRecord(row["text"], tuple(row["phi"] or ()), row["patient_id"] or "")
+
+
+def _find(index: Path, partitions: int, key: str, secret: SecretSource) -> dict[str, Any] | None:
+    """The row of INDEX."""
     for partition in range(partitions):
         table = read_index(index, partition, secret.pseudonymizer())
         for row in table.filter(pc.equal(table["key"], key)).to_pylist():
-            if row["text"] is not None:
-                return TextRecord(row["text"], tuple(row["phi"] or ()), row["patient_id"] or "")
+            return cast("dict[str, Any]", row)
     return None
 
 
@@ -61,11 +68,8 @@ def shape(words: str) -> str:
 def find_identity(index: Path, partitions: int, key: str, secret: SecretSource) -> dict[str, object] | None:
     """Whose the record ``key`` is and where its picture lies, as the sealed index has it: identities, for the terminal
     alone. None where the index has no such record, as of one that was dropped before it was paired."""
-    for partition in range(partitions):
-        table = read_index(index, partition, secret.pseudonymizer())
-        for row in table.filter(pc.equal(table["key"], key)).to_pylist():
-            return _identity(row)
-    return None
+    row = _find(index, partitions, key, secret)
+    return None if row is None else _identity(row)
 
 
 def find_file(

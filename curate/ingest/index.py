@@ -100,10 +100,6 @@ class Matched:
         rows = RecordRows(self.files, reports, rules, pseudo)
         return pa.concat_tables([rows.of_images(self.files), rows.of_reports(self.reports)])
 
-    def index(self, reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer) -> pa.Table:
-        """INDEX rows, sorted by key, so that neither file order nor worker decides anything downstream."""
-        return settled(self.rows(reports, rules, pseudo), rules)
-
 
 def settled(index: pa.Table, rules: IndexRules) -> pa.Table:
     """INDEX rows (or those of their columns that decide it) of all records, sorted by key, with what only all together

@@ -16,7 +16,7 @@ from curate.deid.replace.masked import masked_words, require_words_left
 from curate.deid.text.scrub import scrub
 from curate.deid.words.language import language_preview
 from curate.errors import DropRecord, SourceError
-from curate.ingest.index import Matched, match, read_sources
+from curate.ingest.index import Matched, match, read_sources, settled
 from curate.ingest.rows import status_of
 from curate.ingest.rules import IndexRules
 from curate.record import Reason
@@ -54,7 +54,7 @@ class Looked:
     def rows(self, recipe: Recipe) -> pa.Table:
         """The INDEX rows it would make, a digest for each text: identities, in memory only. Needs the secret."""
         rules, pseudo = _rules(recipe), recipe.secret_source().pseudonymizer()
-        return self.matched.index(self.reports, rules, pseudo)
+        return settled(self.matched.rows(self.reports, rules, pseudo), rules)
 
 
 def look(recipe: Recipe) -> Looked:

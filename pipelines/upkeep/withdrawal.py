@@ -206,8 +206,6 @@ def _rewrite(pipeline: Pipeline, step: Step, known: _Known, pseudo: Pseudonymize
     if manifest is None:
         return
     inputs = step.made_of(run)
-    for copy in [*folder.glob("narrow-*.arrow"), *folder.glob("narrow-*.json")]:  # of an earlier version
-        copy.unlink()
     for i in range(step.partitions):
         marker = read_marker(marker_path(folder, i))
         if marker is None:

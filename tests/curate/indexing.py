@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.ingest.index import match
+from curate.ingest.index import match, settled
 from curate.ingest.rules import IndexRules
 from curate.sources.reports.report import Report
 from curate.sources.rules import ImageSource
@@ -25,4 +25,4 @@ def build_index(
 ) -> pa.Table:
     """INDEX rows; ``scans``: source name and its SCAN table."""
     rules = replace(rules, files=sources(*(name for name, _ in scans)) | dict(rules.files))
-    return match(scans, reports, rules).index(reports, rules, pseudo)
+    return settled(match(scans, reports, rules).rows(reports, rules, pseudo), rules)

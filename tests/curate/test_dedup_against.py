@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 
 from curate.dedup.against import Release
 from curate.dedup.job import DedupJob
-from curate.dedup.resolve import resolve
 from curate.dedup.rules import DedupRules
 from curate.record import DEDUP, RECORD, SELECTION, conform
 from curate.step import commit_part
+from tests.curate.deduplicating import resolve
 from tests.curate.test_dedup_job import ingested, spread
 from tests.curate.test_dedup_resolve import ALL, ROWS, RULES, table
 from tests.inline import InlineEngine

@@ -51,7 +51,7 @@ def test_equals_brute_force_within_groups_small_and_large(seed: int, n: int, dis
 @pytest.mark.parametrize(("distance", "chunks"), [(6, 3), (6, 4), (6, 5), (4, 3), (8, 4), (9, 5), (0, 1), (1, 2)])
 def test_every_plan_finds_the_same(distance: int, chunks: int):
     hashes = near_hashes(distance, 120)
-    cut = plan(len(hashes), distance, chunks)
+    cut = hamming.cut(chunks, distance)
     assert sum(c.width for c in cut) == 64 and sum(c.radius + 1 for c in cut) == distance + 1
     assert listed(hamming._search(hashes, cut, distance)) == brute(hashes, distance, np.zeros(120))
 

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 
 from curate.dedup.held import HELD
 from curate.dedup.job import DedupJob
-from curate.dedup.resolve import resolve
 from curate.dedup.rules import DedupRules
 from curate.engine import Engine
 from curate.record import DEDUP, RECORD, conform
 from curate.step import Step, commit_part, finish, read_parts, run_spread_step
+from tests.curate.deduplicating import resolve
 from tests.curate.test_dedup_resolve import ALL, PIXELS, ROWS, RULES, TEXTS, changed, table
 from tests.inline import InlineEngine
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.dedup.cluster import components, represent
-from curate.dedup.resolve import resolve, signatures
 from curate.dedup.rules import DedupRules
 from curate.dedup.text import MINHASH_SIZE
 from curate.record import DEDUP, RECORD
+from tests.curate.deduplicating import resolve, signatures
 from tests.curate.test_dedup_image import scene
 from tests.curate.test_dedup_text import REPORT
 from tests.realdata import real
