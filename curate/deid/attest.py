@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from curate import __version__
 from curate.deid.header.table import table_edition
 from curate.deid.rules import WORDS, WORDS_MASKED
-from curate.deid.verify.finding import Finding, fails
+from curate.deid.verify.finding import Finding, fails, reads_pixels
 from curate.record import Fate, Reason
 
 SECOND_LOOK = "second look"  # the action that counts pictures of the sample that the verifier read
@@ -65,7 +65,7 @@ def attest(inputs: pa.Table, options: Mapping[str, Any], secret_id: str, files: 
         "text": masked_share(actions),
         "verification": {
             "passed": not fails(codes) and not second["hits"],
-            "ocr": _reads_pixels(),
+            "ocr": reads_pixels(),
             "findings": _sorted(codes),
             "second_look": second,
         },
@@ -99,14 +99,8 @@ def _flat(lists: pa.ChunkedArray) -> tuple[Any, Any]:
     return pc.list_parent_indices(whole), pc.list_flatten(whole)
 
 
-def _reads_pixels() -> bool:
-    from curate.deid.verify.pixels import reads_pixels  # slow import, not needed to read an attestation
-
-    return reads_pixels()
-
-
 def _second_look(inputs: pa.Table, actions: pa.Table, findings: pa.Table) -> dict[str, Any]:
-    sampled = pc.unique(_named(actions, SECOND_LOOK)["row"] if _reads_pixels() else actions["row"].slice(0, 0))
+    sampled = pc.unique(_named(actions, SECOND_LOOK)["row"] if reads_pixels() else actions["row"].slice(0, 0))
     read = pc.unique(_named(findings, Finding.PIXEL_TEXT.value)["row"])
     hits = inputs["key"].take(read.filter(pc.is_in(read, value_set=sampled))).to_pylist()
     return {

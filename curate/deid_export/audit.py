@@ -26,9 +26,9 @@ from curate.deid.attest import versions
 from curate.deid.quiet import quiet
 from curate.deid.verify.audit.header import ALLOWED, Audited, audit_header
 from curate.deid.verify.audit.text import is_searched, path_findings, table_findings
-from curate.deid.verify.finding import Finding
+from curate.deid.verify.finding import Finding, reads_pixels
 from curate.deid.verify.images import jpeg_is_bare, png_is_bare, tiff_is_bare
-from curate.deid.verify.pixels import pixel_findings, reads_pixels
+from curate.deid.verify.pixels import pixel_findings
 from curate.deid_export.dicom.frames import read_frames
 from curate.deid_export.dicom.gate import is_numbers, shown_views
 from curate.engine import Crash, Engine

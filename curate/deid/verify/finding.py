@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from importlib.util import find_spec
 
 from curate.record import Reason
 
@@ -52,3 +53,8 @@ def rejection_reason(findings: Iterable[Finding]) -> Reason | None:
     if Finding.PIXEL_TEXT in codes:
         return Reason.BURNED_IN
     return Reason.UNPROVABLE if codes else None
+
+
+def reads_pixels() -> bool:
+    """True if the optional OCR package, by which the verifier reads pictures, is installed."""
+    return find_spec("rapidocr") is not None

@@ -11,14 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curate.deid.verify.finding import Finding, sorted_unique
+from curate.deid.verify.finding import Finding, reads_pixels, sorted_unique
 from curate.deid.verify.known_values import kind_of
 from curate.deid.verify.normalise import normalise
 
@@ -40,11 +39,6 @@ axials scout localizer with without mono contrast delay phase fr hz db frq dyn g
 bpm dr map wf low med high dia sys
 """
 _MARKS = frozenset(_MARK_WORDS.split())
-
-
-def reads_pixels() -> bool:
-    """True if the optional OCR package is installed."""
-    return find_spec("rapidocr") is not None
 
 
 def pixel_findings(frames: Sequence[np.ndarray], phi: Sequence[str]) -> tuple[Finding, ...]:

@@ -21,8 +21,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.verify.audit.header import audit_header
 from curate.deid.verify.audit.text import audit_text, cell_findings, path_findings
-from curate.deid.verify.finding import Finding
-from curate.deid.verify.pixels import reads_pixels
+from curate.deid.verify.finding import Finding, reads_pixels
 from curate.deid_export.audit import AuditRules, FileAudit, audit_file, summary
 from curate.deid_export.dicom.clean import clean_dicom
 from curate.deid_export.rules import ReleaseRules
