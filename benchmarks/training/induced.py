@@ -89,8 +89,8 @@ class Ground:
 
 def measure(data: Path, seeds: int, work: Path, kinds: Iterable[str] = tuple(KINDS)) -> dict[str, Any]:
     """kind -> set or "pooled" -> measure -> selection -> the gain over all, its interval and the share of the oracle's
-    gain; of "all" the mean itself; "own faults" -> set -> filter -> AUROC against them, a seed each; "cpu-s". Each seed
-    of a kind is kept in ``work`` when it is done."""
+    gain; of "all" the mean itself; "own faults" -> set -> filter -> AUROC against them, a seed each; "cpu-s", "seeds".
+    Each seed of a kind is kept in ``work`` when it is done."""
     torch.set_num_threads(1)
     read_sets = {name: read(data, name, work, faults=True, pictures=OURS_KIND in kinds) for name in SETS}
     sets = {name: _reduced(pairs) for name, pairs in {**read_sets, VQA: _statements(data, work)}.items()}
@@ -106,7 +106,7 @@ def measure(data: Path, seeds: int, work: Path, kinds: Iterable[str] = tuple(KIN
         found[kind] = told_of(done)
         if kind == OURS_KIND:
             found["ours"] = _ours(seeds, sets, done, work)
-    return found | {"seeds": seeds}
+    return found
 
 
 def _ours(seeds: int, sets: dict[str, Reduced], done: Sequence[dict[str, Any]], work: Path) -> dict[str, Any]:
@@ -155,7 +155,8 @@ def told_of(done: Sequence[dict[str, Any]]) -> dict[str, Any]:
     own: dict[str, dict[str, list[float]]] = {}
     for name, by, value in ((n, by, v) for seed in done for n, told in seed["own"].items() for by, v in told.items()):
         own.setdefault(name, {}).setdefault(by, []).append(value)
-    return {**summary([seed["told"] for seed in done]), "own faults": own, "cpu-s": sum(seed["cpu-s"] for seed in done)}
+    more = {"own faults": own, "cpu-s": sum(seed["cpu-s"] for seed in done), "seeds": len(done)}
+    return {**summary([seed["told"] for seed in done]), **more}
 
 
 def _seed_of(kind: str, seed: int, sets: dict[str, Reduced], contraries: Contraries) -> dict[str, Any]:

@@ -99,10 +99,11 @@ def _selections(title: str, cells: list[dict[str, Any]], names: dict[str, Name])
 def _pooled(results: Results) -> Iterator[str]:
     """Gains over all, the mean over the sets of real pairs, and their share of the oracle's."""
     for one in results.get("real", {}).values():
-        gains = {kind: one[kind][POOLED][PRIMARY] for kind in KINDS}
+        gains = {kind: one[kind][POOLED][PRIMARY] for kind in KINDS if kind in one}
         names = list(dict.fromkeys(name for told in gains.values() for name in told if name != ALL))
         yield ""
-        yield f"| {PRIMARY}, {one['seeds']} seeds | {' | '.join(gains)} |"
+        heads = [f"{kind}, {one[kind]['seeds']} seeds" for kind in gains]
+        yield f"| {PRIMARY} | {' | '.join(heads)} |"
         yield "|---|" + "---|" * len(gains)
         means = [f"{told[ALL]['mean']:.3f}" for told in gains.values()]
         yield f"| {ALL} | {' | '.join(means)} |"
@@ -126,12 +127,12 @@ def _ours(results: Results) -> Iterator[str]:
 def _by_set(results: Results) -> Iterator[str]:
     """Every measure of every set: the gain over all; and how well the sets' own faults are found."""
     for one in results.get("real", {}).values():
-        for kind in KINDS:
+        for kind in (kind for kind in KINDS if kind in one):
             for name, measures in one[kind].items():
                 for measure, told in measures.items() if name in (*SETS, VQA) else ():
                     shown = "; ".join(f"{n} {_gain(g)}" for n, g in told.items() if n != ALL)
                     yield f"{kind}, {name}, {measure}: all {told[ALL]['mean']:.3f}; {shown}"
-        for name, told in one[NATURAL]["own faults"].items():
+        for name, told in one.get(NATURAL, {}).get("own faults", {}).items():
             yield f"own faults of {name}, AUROC: " + "; ".join(f"{n} {said(estimate(v))}" for n, v in told.items())
 
 
