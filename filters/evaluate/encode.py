@@ -32,13 +32,6 @@ class Encoded:
     pixel_hashes: list[str]
     phashes: list[int]
 
-    def take(self, index: NDArray[Any]) -> Encoded:
-        """The records at ``index``."""
-        chosen = [int(i) for i in index]
-        pixels = [self.pixel_hashes[i] for i in chosen] if self.pixel_hashes else []
-        phashes = [self.phashes[i] for i in chosen] if self.phashes else []
-        return Encoded(self.data.take(chosen), self.images[chosen], pixels, phashes)
-
 
 def encode(model: Filter, data: EvalSet, batch: int = 64, signed: bool = False) -> Encoded:
     """Decode and encode every image once; images that do not decode are counted in ``skipped``.
