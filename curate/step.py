@@ -54,7 +54,8 @@ Progress = Callable[[str, float, int], None]  # step name, partitions done (with
 
 @dataclass(frozen=True)
 class Step:
-    """One phase. ``config`` must be JSON; ``inputs`` are the hashes of the steps it reads."""
+    """One phase. ``config`` must be JSON; ``inputs`` are the hashes of the steps it reads; ``on_gpu``: its task learns,
+    and is given a GPU where models are."""
 
     name: str
     task: Task
@@ -62,6 +63,7 @@ class Step:
     config: Mapping[str, Any]
     inputs: Sequence[str] = ()
     version: int = 1
+    on_gpu: bool = False
 
     @property
     def hash(self) -> str:
@@ -145,7 +147,7 @@ def run_step(step: Step, run: Path, engine: Engine, progress: Progress | None = 
                 shown = now
                 say(step.name, shown, step.partitions)
 
-        work = PartitionWork(step.task, str(folder), step.name, inputs, shares)
+        work = PartitionWork(step.task, str(folder), step.name, inputs, shares, step.on_gpu)
         for partition, outcome in engine.map(work, todo, idle=idle):
             if isinstance(outcome, Crash):
                 crashed.append(partition)  # looked at when all others are done, so that nobody waits for it
@@ -298,6 +300,7 @@ class PartitionWork:
     name: str
     inputs: str
     shares: str  # folder of `curate.engine.share`
+    on_gpu: bool = False
 
     def __call__(self, partition: int, poison: Collection[int] = ()) -> int:
         started = time.monotonic()

@@ -137,7 +137,7 @@ class Pipeline:
         def task(out: str) -> Deferred:
             return defer("filters.task:TrainTask", *given_rules, out, name=name, marked=self._marked)
 
-        step = Step(f"train-{name}", task(""), 1, config, inputs, version=9)
+        step = Step(f"train-{name}", task(""), 1, config, inputs, version=9, on_gpu=True)
         return replace(step, task=task(str(step.folder(self.run) / "model")))
 
     @cached_property

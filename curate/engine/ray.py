@@ -40,17 +40,21 @@ class RayEngine:
         self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False, idle: Callable[[], None] | None = None
     ) -> Iterator[tuple[T, R | Crash]]:
         """One Ray task an item, a bounded number in flight; Ray retries a task whose worker died ``_RETRIES`` times.
-        One that dies then too is tried when the others are done, with a node to itself, where there is memory."""
+        One that dies then too is tried when the others are done, with a node to itself, where there is memory. What
+        says that it is ``on_gpu`` has as much of one as a model."""
         died: list[T] = []
-        retries = 0 if alone else _RETRIES
-        task: Any = ray.remote(num_cpus=1, max_retries=retries)(_guarded)
+        retries, gpus = 0 if alone else _RETRIES, self.resources.gpus if getattr(fn, "on_gpu", False) else 0
+        if gpus:
+            _check_gpus(self.resources)
+        task: Any = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=retries)(_guarded)
         for item, result in self._spread(task, fn, items, _slots, 0, idle):
             if isinstance(result, Crash) and not alone:
                 died.append(item)
             else:
                 yield item, result
         if died:
-            whole = ray.remote(num_cpus=min(_nodes(), default=1.0), max_retries=0, scheduling_strategy="SPREAD")
+            most = min(_nodes(), default=1.0)
+            whole = ray.remote(num_cpus=most, num_gpus=gpus, max_retries=0, scheduling_strategy="SPREAD")
             yield from self._spread(whole(_guarded), fn, died, lambda: len(_nodes()), retries + 1, idle)
 
     def _spread(
@@ -267,8 +271,12 @@ def _check_room(resources: Resources) -> None:
             f"{resources.actors} CPU actors leave no CPU of {cpus} to decode",
             "fewer actors or more workers",
         )
+    _check_gpus(resources)
+
+
+def _check_gpus(resources: Resources) -> None:
     if resources.gpus > _cluster().get("GPU", 0.0):
-        raise RecipeError("engine.gpus", "a model actor wants more GPUs than the cluster has", "engine.gpus: 0")
+        raise RecipeError("engine.gpus", "a model wants more GPUs than the cluster has", "engine.gpus: 0")
 
 
 def _fitting(resources: Resources) -> int:

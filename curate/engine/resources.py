@@ -21,7 +21,7 @@ class Resources:
     address: str | None = None
     """Of a running Ray cluster, or auto; null starts one here."""
     gpus: Annotated[float, Field(ge=0)] = 0.0
-    """Of a model's actor: 1, or a part of one; 0 scores on the CPU."""
+    """Of a model's actor, and of a filter's training on Ray: 1, or a part of one; 0 scores on the CPU."""
     actors: Annotated[int, Field(ge=1)] = 1
     """Models that score beside each other at most: on Ray, as many of them as there is room for."""
     record_seconds: Annotated[float, Field(ge=0, le=1e6)] = 600.0

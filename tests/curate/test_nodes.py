@@ -40,6 +40,37 @@ if __name__ == "__main__":
     cluster.shutdown()
 """
 
+_LEARNING = """
+import os
+from dataclasses import dataclass
+import ray
+from ray.cluster_utils import Cluster
+from curate.engine import start_engine
+from curate.engine.resources import Resources
+from curate.errors import RecipeError
+
+@dataclass(frozen=True)
+class Work:
+    on_gpu: bool
+
+    def __call__(self, item):
+        return len(ray.get_gpu_ids()), os.environ.get("CUDA_VISIBLE_DEVICES", "")
+
+if __name__ == "__main__":
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0, "include_dashboard": False})
+    engine = start_engine(Resources(kind="ray", address=cluster.address, gpus=1))
+    try:
+        list(engine.map(Work(True), range(2)))
+    except RecipeError as error:
+        refused = error.field
+    cluster.add_node(num_cpus=1, num_gpus=1)
+    learnt = [told for _, told in engine.map(Work(True), range(2))]
+    other = [count for _, (count, _) in engine.map(Work(False), range(2))]
+    print("GPUS", refused, *(f"{count}:{shown}" for count, shown in learnt), *other)
+    engine.close()
+    cluster.shutdown()
+"""
+
 _MEMORY = """
 from curate.engine import CRASH, Crash, start_engine
 from curate.engine.resources import Resources
@@ -78,6 +109,11 @@ def test_a_node_that_comes_late_gets_its_share(tmp_path: Path) -> None:
 def test_what_a_lost_node_had_is_done_by_the_others(tmp_path: Path) -> None:
     _, items, _, *_ = said(tmp_path, _NODES, "ITEMS", "goes")
     assert items == "40"
+
+
+def test_what_learns_is_given_a_gpu_and_nothing_else_is(tmp_path: Path) -> None:
+    """A GPU that Ray only counts: enough to see who is given it."""
+    assert said(tmp_path, _LEARNING, "GPUS")[1:] == ["engine.gpus", "1:0", "1:0", "0", "0"]
 
 
 def test_work_that_never_finds_memory_ends(tmp_path: Path) -> None:
