@@ -32,7 +32,7 @@ _TECHNIQUES = words("DR MR MS FR HR SR")  # in capitals and without a full stop:
 _OFFICES = _LISTS["offices"]
 _AGENTS = _LISTS["agents"]  # in other languages: by whom
 _SHORTENED = _LISTS["shortened"]  # written with a full stop
-_KIN = _LISTS["kin"]
+_KIN, _PERSONS = _LISTS["kin"], _LISTS["persons"]
 _CUES = _TITLES | words("d m") | _AGENTS | _OFFICES
 _IN_A_RUN = _LISTS["in a run"]
 _DEGREES = words("MD RN NP DO MBBS FRCR FACR DDS RDMS")
@@ -145,8 +145,8 @@ def _in_run(text: str, start: int, end: int, code: str) -> Iterator[tuple[int, i
             before = _UNSURE
         elif code != "en" and low in _AGENTS:
             before = _LIKELY if n and words[n - 1][0].lower() in _OFFICES else _NONE
-        elif low in _NOBODY:
-            before = _NONE
+        elif low in _NOBODY or (code != "en" and is_function_word(low, code)):
+            before = _NONE  # "DR EN CHIRURGIE"
         elif len(word) > 2 and cue:
             known = _is_word(word, code)
             short = len(word) == 3 and cue != _WEAK and word[1:].islower() and not is_function_word(low, "en")
@@ -182,7 +182,7 @@ def _cue_before(text: str, start: int, code: str) -> int:
     if hit is not None:
         low, mark = hit[1].lower(), hit[2] or ""
         if _is_title(low, code) and mark in ("", ".") and (len(low) > 1 or mark):
-            return _title(hit[1], mark, code)
+            return _title(hit[1], "" if "\n" in hit[0] else mark, code)  # "fat saturated MR."
         if low in _AGENTS and (office := _BEFORE.search(ahead[: hit.start(1)])):
             low, mark = office[1].lower(), ":"
         if low in _OFFICES and (mark != "." or low in _SHORTENED):
@@ -214,10 +214,11 @@ def _cue_behind(text: str, start: int, end: int) -> int:
 
 
 def _is_nobody(word: str, code: str) -> bool:
-    """True for a word that follows a cue in ordinary prose: of grammar, or of an office."""
+    """True for a word that follows a cue in ordinary prose: of grammar, of an office, or for a person by sex."""
     low = word.lower()
     doctor = code == "de" and low.endswith(("arzt", "arztin"))  # Chefarzt, Oberarzt
-    return doctor or low in _OFFICES or low in _NOBODY or low in _AGENTS or is_function_word(low, code)
+    listed = low in _OFFICES or low in _NOBODY or low in _AGENTS or low in _PERSONS
+    return doctor or listed or is_function_word(low, code)
 
 
 def _is_word(word: str, code: str) -> bool:
