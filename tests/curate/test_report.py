@@ -472,6 +472,7 @@ def test_real_reports_in_sections():
     assert whole > 0.99 * len(records)
 
 
+@pytest.mark.slow
 def test_csv_is_read_at_speed(tmp_path):
     n = 100_000
     path = put(tmp_path / "r.csv", "id,text,x\n" + "".join(f"A{i},Lungs clear. No effusion.,é\n" for i in range(n)))
