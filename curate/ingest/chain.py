@@ -95,7 +95,8 @@ class IngestTask:
         new = np.array([one not in known for one in made_of], bool)
         todo = drop_each(whole, mark_poison([None] * whole.num_rows, poison), "picture").filter(pa.array(new))
         fresh = with_digests(self._ingested(todo), [one for one in made_of if one not in known])
-        return _in_order(pa.concat_tables([reused, fresh]), whole["key"].to_pylist())
+        records = pa.concat_tables([reused, fresh])
+        return _taken(records, pc.index_in(whole["key"], value_set=records["key"].combine_chunks()))
 
     def _ingested(self, table: pa.Table) -> pa.Table:
         """RECORD rows of INDEX rows, in their order."""
@@ -114,10 +115,7 @@ class IngestTask:
         records = pa.concat_tables(done) if done else RECORD.empty_table()
         stop_clock()
         _stop_if_many(table, records)
-        if order is None:
-            return records
-        # by slices: taken at once, images of over 2 GB would not fit one array
-        return pa.concat_tables([records.slice(i, 1) for i in pc.sort_indices(order).to_pylist()])
+        return records if order is None else _taken(records, pc.sort_indices(order))
 
     def _read(self, partition: int) -> pa.Table:
         return read_index(place(self.index), partition, self.secret.pseudonymizer())
@@ -162,14 +160,11 @@ def _reading_order(table: pa.Table) -> pa.Array | None:
     return pc.sort_indices(table, [("path", "ascending")]) if inside else None
 
 
-def _in_order(records: pa.Table, keys: Sequence[str]) -> pa.Table:
-    """The records in the order of ``keys``."""
-    place_of = {key: i for i, key in enumerate(keys)}
-    order = np.argsort([place_of[key] for key in records["key"].to_pylist()], kind="stable")
-    if (order == np.arange(len(order))).all():
-        return records
-    # by slices: taken at once, images of over 2 GB would not fit one array
-    return pa.concat_tables([records.slice(i, 1) for i in order.tolist()])
+def _taken(records: pa.Table, rows: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """These rows, in runs of neighbours: taken one by one, images of over 2 GB would not fit one array."""
+    order = rows.to_numpy()
+    runs = np.split(order, np.flatnonzero(np.diff(order) != 1) + 1)
+    return pa.concat_tables([records.slice(run[0], len(run)) for run in runs if len(run)] or [records])
 
 
 def _stop_if_many(table: pa.Table, records: pa.Table) -> None:
