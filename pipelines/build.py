@@ -87,11 +87,11 @@ class Pipeline:
         picture, report = r.picture_rules(), r.report_rules()
         config = {"picture": asdict(picture), "report": asdict(report)}
         sealed, steps = str(self.sealed_index), str(self.run / "steps")
-        stages = defer("curate.ingest.chain:ingest_stages", picture, report, self.secret, sealed)
+        parts = defer("curate.ingest.chain:ingest_parts", picture, report, self.secret, sealed)
 
         def task(rules: str) -> Deferred:
             reuse = defer("curate.ingest.reuse:Reuse", steps, rules, report.text, self.secret, sealed)
-            return defer("curate.ingest.chain:IngestTask", sealed, stages, self.secret, reuse=reuse)
+            return defer("curate.ingest.chain:IngestTask", sealed, parts, self.secret, reuse=reuse)
 
         step = Step("ingest", task(""), self.partitions, config, [self.index.hash], version=33)
         return replace(step, task=task(step.rules))

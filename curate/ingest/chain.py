@@ -2,8 +2,7 @@
 
 Its parts, in the order nobody can change: `picture` (decode, gate against burned-in text, encode, sign),
 `report` (keep the wanted sections without letterheads, ask for their language, scrub, sign), `verify` (a verifier
-looks for the patient in what is about to be written). `curate.record.conform` then lets nothing through that RECORD
-does not name.
+looks for the patient in what is about to be written). Nothing goes on that RECORD does not name.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -47,26 +45,23 @@ from curate.ingest.sealed import read_index
 from curate.ingest.texts import ATTRIBUTES, ReportStage
 from curate.memory import remembering
 from curate.places import place
-from curate.record import RECORD, Reason, conform, drop_each, without_payload
+from curate.record import RECORD, Reason, drop_each, without_payload
 from curate.sources.dicom.read import identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach, patiently, stat_source
 from curate.sources.images.encode import encode_jpeg, encode_png, resize
 from curate.sources.images.read import load_image
 from curate.sources.member import archive_of, is_there
 from curate.sources.picture import Picture, compose, tile_places
-from curate.stage import Stage, run_stages
 from curate.step import mark_poison
 
 
-def ingest_stages(picture: PictureRules, report: ReportRules, secret: SecretSource, index: str) -> tuple[Stage, ...]:
+def ingest_parts(
+    picture: PictureRules, report: ReportRules, secret: SecretSource, index: str
+) -> dict[str, RowFunction]:
     """The chain, composed once; a recipe tunes the rules and cannot remove or reorder a part of it. ``index``: the
     folder of the sealed index, which also says which words the archive's patients share."""
-    parts: dict[str, RowFunction] = {
-        "picture": _Picture(picture, secret),
-        "report": ReportStage(report, secret, index),
-        "verify": _Verify(picture, report.text),
-    }
-    return (Stage("ingest", partial(each_row, parts=parts)),)
+    report_part = ReportStage(report, secret, index)
+    return {"picture": _Picture(picture, secret), "report": report_part, "verify": _Verify(picture, report.text)}
 
 
 @dataclass(frozen=True)
@@ -74,7 +69,7 @@ class IngestTask:
     """One partition of the sealed index -> RECORD rows. Small batches, so that memory holds few decoded images."""
 
     index: str
-    stages: tuple[Stage, ...]
+    parts: Mapping[str, RowFunction]
     secret: SecretSource
     batch: int = 32
     reuse: Reuse | None = None  # of what earlier ingests of the run have made
@@ -108,8 +103,7 @@ class IngestTask:
                 done = []
                 for i in range(0, table.num_rows, self.batch):
                     write_share(i, table.num_rows)
-                    ready = run_stages(table.slice(i, self.batch), self.stages)
-                    done.append(without_payload(conform(ready, RECORD)))
+                    done.append(without_payload(each_row(table.slice(i, self.batch), self.parts)))
         except SourceError as error:
             raise SourceError(error.number, error.name, out_of_reach(_paths(table, error.name))) from None
         records = pa.concat_tables(done) if done else RECORD.empty_table()
@@ -128,14 +122,15 @@ _EMPTY = dict.fromkeys((*RECORD.names, "raw", "masked", "people", "identifiers")
 
 
 def each_row(table: pa.Table, parts: Mapping[str, RowFunction]) -> pa.Table:
-    """RECORD rows of INDEX rows: ``parts`` in turn on every row, as a dict, so that what only they may see is in no
-    table. A DropRecord that a part raises becomes the row's reason, the part's name its step; and so does an exception
-    that nobody foresaw: FAILED, with the place in the code as its ``fault``. One file must not stop a million for ever.
+    """RECORD rows of INDEX rows: ``parts`` in turn on every live row, as a dict, so that what only they may see is in
+    no table, and what RECORD does not name goes no further. A DropRecord that a part raises becomes the row's reason,
+    the part's name its step; and so does an exception that nobody foresaw: FAILED, with the place in the code as its
+    ``fault``. One file must not stop a million for ever.
     """
     rows: list[dict[str, Any]] = []
     for known in table.to_pylist():
         row = {**_EMPTY, **known}
-        for name, fn in parts.items():
+        for name, fn in () if row["drop_reason"] else parts.items():
             clock_record()
             try:
                 row = fn(row)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +18,13 @@ import pyarrow as pa
 
 from curate.deid.vault import write_sealed
 from curate.engine import Crash, Engine
-from curate.ingest.chain import ingest_stages
+from curate.ingest.chain import RowFunction, each_row, ingest_parts
 from curate.ingest.files import with_column
 from curate.ingest.sealed import NAMES, WORDS
 from curate.memory import remembering
 from curate.record import Reason, live
 from curate.report.words import duration as in_words
 from curate.report.words import size
-from curate.stage import Stage, run_stages
 from pipelines.recipe.recipe import Recipe
 from pipelines.survey.apart import apart
 from pipelines.survey.preview import Looked, with_texts
@@ -154,42 +153,41 @@ class _Trial:
     def __call__(self, i: int) -> _Tried:
         row = self.rows.slice(i, 1)
         plain, looked = (with_column(row, "second_look", pa.array([v])) for v in (False, True))
-        stages = _warm.get(self.folder)
-        if stages is None:
+        parts = _warm.get(self.folder)
+        if parts is None:
             _warm.clear()
             rules = self.recipe.picture_rules(), self.recipe.report_rules(), self.recipe.secret_source(), self.folder
-            stages = _warm[self.folder] = ingest_stages(*rules)
+            parts = _warm[self.folder] = ingest_parts(*rules)
             for first in (looked, plain):
-                _timed(first, stages)
-        seconds, ingested = _timed(plain, stages)
+                _timed(first, parts)
+        seconds, ingested = _timed(plain, parts)
         painted = _shows_text(ingested)
-        look = None if painted or i >= _LOOKED else max(_timed(looked, stages)[0] - seconds, 0.0)
+        look = None if painted or i >= _LOOKED else max(_timed(looked, parts)[0] - seconds, 0.0)
         return _Tried(seconds, _bytes(ingested), painted, not live(ingested).all(), look)
 
 
-_warm: dict[str, Sequence[Stage]] = {}  # a process's stages, of the folder at hand
+_warm: dict[str, Mapping[str, RowFunction]] = {}  # a process's parts of the chain, of the folder at hand
 
 
 def _mean(values: Iterable[float]) -> float:
     return float(np.mean(list(values) or [0.0]))
 
 
-def _timed(row: pa.Table, stages: Sequence[Stage]) -> tuple[float, pa.Table]:
+def _timed(row: pa.Table, parts: Mapping[str, RowFunction]) -> tuple[float, pa.Table]:
     before = time.process_time()
     with remembering():
-        ingested = run_stages(row, stages)
+        ingested = each_row(row, parts)
     return time.process_time() - before, ingested
 
 
 def _shows_text(ingested: pa.Table) -> bool:
     """Whether text was found in the one picture, so that it is read again whatever comes of it."""
-    actions = ingested["actions"][0].as_py() if "actions" in ingested.column_names else None
-    return "blank pixels" in dict(actions or ()) or ingested["drop_reason"][0].as_py() in _TEXT
+    return "blank pixels" in dict(ingested["actions"][0].as_py() or ()) or ingested["drop_reason"][0].as_py() in _TEXT
 
 
 def _bytes(ingested: pa.Table) -> int:
     """What of the one record is written."""
     if not live(ingested).all():
         return 0
-    row = ingested.select([n for n in ("image", "text") if n in ingested.column_names]).to_pylist()[0]
-    return len(row.get("image") or b"") + len((row.get("text") or "").encode())
+    (row,) = ingested.select(["image", "text"]).to_pylist()
+    return len(row["image"] or b"") + len((row["text"] or "").encode())

@@ -17,11 +17,10 @@ from curate.engine import Engine, start_engine
 from curate.engine.resources import Resources
 from curate.engine.share import read_shares, shared
 from curate.errors import RecipeError, RunError, SourceError
-from curate.ingest.chain import IngestTask, each_row
+from curate.ingest.chain import IngestTask
 from curate.ingest.sealed import sealed_part
 from curate.record import INDEX, RECORD, Reason, conform
 from curate.report.funnel import fault_lines
-from curate.stage import Stage
 from curate.step import Step, read_parts, run_step
 
 ROWS = 20
@@ -43,7 +42,7 @@ def task(folder: Path, secret_file: Path, bad: tuple[int, ...], error: Exception
     secret = SecretSource(str(secret_file))
     write_sealed(sealed_part(folder, 0), index_rows(), secret.pseudonymizer())
     fn = partial(stumble, bad=bad, error=error)
-    return IngestTask(str(folder), (Stage("report", partial(each_row, parts={"report": fn})),), secret)
+    return IngestTask(str(folder), {"report": fn}, secret)
 
 
 @pytest.mark.parametrize("engine", ["local_engine", pytest.param("ray_engine", marks=pytest.mark.ray)])
@@ -69,13 +68,13 @@ def test_a_partition_says_after_each_batch_how_far_it_is(secret_file: Path, tmp_
     work, said = task(tmp_path / "index", secret_file, ()), list[float]()
     (tmp_path / "shares").mkdir()
 
-    def look(table: pa.Table) -> pa.Table:
+    def look(row: dict[str, Any]) -> dict[str, Any]:
         said.append(sum(read_shares(tmp_path / "shares").values()))
-        return table
+        return row
 
     with shared(tmp_path / "shares" / "0"):
-        replace(work, stages=(Stage("look", look), *work.stages), batch=8).run(0)
-    assert said == [0, 0.4, 0.8] and read_shares(tmp_path / "shares") == {}
+        replace(work, parts={"look": look, **work.parts}, batch=8).run(0)
+    assert said == [0] * 8 + [0.4] * 8 + [0.8] * 4 and read_shares(tmp_path / "shares") == {}
 
 
 def test_most_records_that_meet_a_bug_stop_the_run(secret_file: Path, tmp_path: Path) -> None:

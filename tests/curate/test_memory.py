@@ -19,7 +19,7 @@ from curate.deid.verify import text as verify_text
 from curate.deid.words import language, language_votes
 from curate.errors import DropRecord
 from curate.ingest import texts
-from curate.ingest.chain import IngestTask, ingest_stages
+from curate.ingest.chain import IngestTask, ingest_parts
 from curate.ingest.rules import PictureRules, ReportRules
 from curate.ingest.sealed import WORDS as SHARED
 from curate.ingest.sealed import sealed_part
@@ -90,7 +90,7 @@ def partition(folder: Path, secret: SecretSource) -> IngestTask:
     write_sealed(sealed_part(sealed, 0), pa.Table.from_pylist(rows, INDEX), pseudo)
     write_sealed(sealed / SHARED, pa.table({"word": pa.array([], pa.string())}), pseudo)
     picture = PictureRules(policy=PixelPolicy("trust"))
-    return IngestTask(str(sealed), ingest_stages(picture, ReportRules(), secret, str(sealed)), secret)
+    return IngestTask(str(sealed), ingest_parts(picture, ReportRules(), secret, str(sealed)), secret)
 
 
 def test_a_partition_gives_what_its_records_give_alone(secret_file, tmp_path, monkeypatch) -> None:

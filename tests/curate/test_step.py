@@ -20,7 +20,6 @@ from curate.engine.share import write_share
 from curate.errors import FunnelError, RecipeError, RunError
 from curate.intact import part_path, part_paths, partition_of
 from curate.record import FATE, Reason, drop_each, live
-from curate.stage import Stage, run_stages
 from curate.step import Manifest, Step, load_manifest, mark_poison, read_parts, run_model_step, run_step
 from curate.task import Unit
 from tests.inline import InlineEngine
@@ -238,25 +237,6 @@ def test_a_manifest_that_does_not_add_up_is_refused() -> None:
 
 def test_no_manifest_is_no_finished_step(tmp_path: Path) -> None:
     assert load_manifest(tmp_path) is None
-
-
-def test_stages_see_live_rows_only_and_keep_the_order() -> None:
-    table = pa.table({n: list("abc") if n == "key" else pa.nulls(3, pa.string()) for n in FATE.names})
-    first = Stage("first", lambda t: drop_each(t, [None, Reason.BLANK, None], "first"))
-    second = Stage(
-        "second", lambda t: drop_each(t, [Reason.TOO_SMALL, None], "second").append_column("n", pa.array([1, 2]))
-    )
-    out = run_stages(table, [first, second])
-    assert out["key"].to_pylist() == ["a", "b", "c"]
-    assert out["drop_reason"].to_pylist() == ["image_too_small", "blank_image", None]
-    assert out["drop_step"].to_pylist() == ["second", "first", None]
-    assert out["n"].to_pylist() == [1, None, 2]
-
-
-def test_a_stage_that_loses_a_row_is_a_bug() -> None:
-    table = pa.table({n: list("abc") if n == "key" else pa.nulls(3, pa.string()) for n in FATE.names})
-    with pytest.raises(FunnelError):
-        run_stages(table, [Stage("lossy", lambda t: t.slice(1))])
 
 
 @dataclass(frozen=True)
