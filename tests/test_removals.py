@@ -53,7 +53,6 @@ WHY = {
         "names that only this command gives, else RunError and nothing goes",
     ),
     ("curate/deid_export/task.py", "_released_row"): (1, "files this very call has committed"),
-    ("pipelines/report/drawn.py", "remember_summary"): (1, "told.json of an earlier release, in RUN/report"),
     ("pipelines/upkeep/withdrawal.py", "withdraw"): (1, "its own sealed note"),
     ("pipelines/upkeep/withdrawal.py", "_forget_models"): (
         2,

@@ -21,7 +21,7 @@ from curate.step import Manifest
 from curate.storage import beside, commit_marker, digest, digest_file, read_json, read_marker
 from pipelines.build import Pipeline, stamp
 
-SUMMARY, _ONCE = "summary.json", "told.json"  # and what it was called: read, and gone when the report is drawn anew
+SUMMARY = "summary.json"
 FILES = ("attestation.json", "index.html", "report.json", *PAGES)
 CARD = tuple(f"../shards/{name}" for name in (CROISSANT, README))  # written where they are not the same already
 
@@ -64,12 +64,11 @@ def remember_summary(
         "files": {n: digest_file(beside(folder, n)) for n in (*FILES, *CARD)},
     }
     commit_marker(folder / SUMMARY, value)
-    (folder / _ONCE).unlink(missing_ok=True)
 
 
 def read_summary(run: Path) -> dict[str, Any] | None:
     """What was remembered of the report that lies in ``run``; None where there is none, or it is damaged."""
-    return read_marker(run / "report" / SUMMARY) or read_marker(run / "report" / _ONCE)
+    return read_marker(run / "report" / SUMMARY)
 
 
 def _remembered(pipeline: Pipeline, manifests: Sequence[Manifest]) -> dict[str, Any] | None:
