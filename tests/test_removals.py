@@ -58,7 +58,6 @@ WHY = {
         2,
         "steps of filters by names that runs give, and the page by its files' names",
     ),
-    ("pipelines/upkeep/withdrawal.py", "_rewrite"): (1, "copies of narrow columns by their names, below RUN/steps"),
     ("pipelines/upkeep/verify.py", "prune_locked"): (
         2,
         "below RUN/steps and RUN/private, a run's names, no links",
