@@ -46,6 +46,14 @@ _FIRM_LEVEL = rule(
     r"|industries|(?:&|and)[ ]sons|bakery)\b",
     check=lambda hit: _is_a_firms_name(hit["name"].lower()),
 )
+# who employs somebody, whatever it is called: "works at Orbit", "an employee of Hale & Moss"
+_EMPLOYER = rule(
+    "FACILITY",
+    r"\b(?i:(?:works|worked|working|employed|employee|job|position)[ ](?:at|for|by|of)|I[ ]work[ ](?:at|for))[ ]"
+    r"(?:the[ ])?(?P<name>[A-Z][\w&'-]+(?:(?:[ ](?:of|and|&|for))?[ ][A-Z][\w&'-]*){0,4})",
+    cased=True,
+    check=lambda hit: not all(kind(w) & (Kind.CLINICAL | Kind.FUNCTION) for w in hit["name"].lower().split()),
+)
 _BEHIND = re.compile(r"[ ]of(?:[ ][A-Z][\w'-]*){1,3}")
 _TOKEN_BEFORE = re.compile(r"(?:([\w'&-]+)(\.?)|(\0))([ ]{1,2}|-)\Z")
 _TITLED = re.compile(r"\b[A-Z][a-z]")
@@ -87,6 +95,9 @@ def find_facilities(text: str, index: TextIndex) -> Iterator[Span]:
         for hit in one.find(index):
             if one.check is None or one.check(hit):
                 yield hit.start(), hit.end(), "FACILITY"
+    for hit in _EMPLOYER.find(index):
+        if _EMPLOYER.check is None or _EMPLOYER.check(hit):
+            yield *hit.span("name"), "FACILITY"
     level = None
     for hit in _HEAD.find(index):
         if hit.start() and (text[hit.start() - 1].isalnum() or text[hit.start() - 1] == "'"):

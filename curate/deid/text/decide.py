@@ -29,7 +29,7 @@ from curate.deid.text.tokens import Word, words_of
 from curate.deid.word_lists import words
 from curate.deid.words import context_words as roles
 from curate.deid.words.looks import weights
-from curate.deid.words.vocabulary import Kind, is_listed
+from curate.deid.words.vocabulary import Kind, is_given_name, is_listed
 
 _COUNTS = COUNTED | MEASURED  # before a number these are no one
 _LONG = 7  # letters
@@ -229,6 +229,8 @@ def _is_drawn(words: list[Word], i: int, text: str) -> bool:
         return True
     if not word.text.istitle() or word.first:
         return False
+    if leads and is_given_name(word.lower) and word.kind & Kind.FREQUENT and not word.kind & Kind.CLINICAL:
+        return True  # "a runner Kevin R. Sharuk"
     if before.person and word.lower in roles.OF_PLACES:
         return True
     if leads and word.lower in roles.BEFORE_PLACES and before.lower in ("from", "in", "near", "at", "of", "to"):

@@ -178,8 +178,10 @@ def test_letters_of_someone_go_and_abbreviations_stay(text):
         "Dear Dr {Penrose}, CT abdomen of your patient is normal.",
         "Reported by Dr {Kavita Shenoy}, HRCT thorax shows no nodule.",
         "d/w {J Pettigrew} at the desk.",
+        "The lungs are clear. I work at {Quillfeather}, and my knees hurt.",
+        "A marathon athlete {Trevor R. Sharuk} collapsed. No fracture.",
         "Results emailed to {p.ashdown@wexmail.org}. No fracture.",
     ],
 )
-def test_a_name_ends_before_an_abbreviation_and_begins_with_its_initial(text):
+def test_a_name_is_whole_with_its_initial_and_ends_before_an_abbreviation(text):
     check(text)
