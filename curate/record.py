@@ -2,7 +2,7 @@
 
 A *record* is one image-report pair. Its ``key`` is 32 hex digits, an HMAC of the source identity under the
 run's secret (`curate.deid.pseudonym`). Tables are Arrow; every table of the run has one of the schemas below.
-Rows never vanish: a stage marks a row with `drop`, and a dropped row carries no payload to disk.
+Rows never vanish: a step marks a row with `drop_each`, and a dropped row carries no payload to disk.
 """
 
 from __future__ import annotations
@@ -285,11 +285,6 @@ SHARD_PLAN = pa.schema(
 )
 
 
-def drop(table: pa.Table, mask: np.ndarray, step: str, reason: Reason) -> pa.Table:
-    """Mark the rows under ``mask`` (bool[n]) that are still live as dropped by ``step`` for ``reason``."""
-    return drop_each(table, [reason if m else None for m in np.asarray(mask, dtype=bool)], step)
-
-
 def drop_each(table: pa.Table, reasons: list[Reason | None], step: str) -> pa.Table:
     """Mark row i dropped where ``reasons[i]`` is a Reason; rows dropped before keep their first reason."""
     if len(reasons) != table.num_rows:
@@ -318,19 +313,8 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-_CODES = ("key", "patient", "study", "source", "actions", "findings", "fault", "drop_step", "drop_reason")
-_PAYLOAD = [f.name for f in RECORD if f.name not in _CODES]
-
-
-def without_payload(table: pa.Table) -> pa.Table:
-    """A RECORD table whose dropped rows keep only their pseudonyms, their reason and codes of what was done."""
-    alive = pa.array(live(table))
-    for name in _PAYLOAD:
-        column = table[name]
-        if column.null_count < table.num_rows:
-            kept = [v if a else None for v, a in zip(column.to_pylist(), alive.to_pylist(), strict=True)]
-            table = _set(table, name, pa.array(kept, column.type))
-    return table
+# What a dropped row of RECORD keeps: its pseudonyms, its reason and codes of what was done.
+KEPT_OF_DROPPED = ("key", "patient", "study", "source", "actions", "findings", "fault", "drop_step", "drop_reason")
 
 
 def _set(table: pa.Table, name: str, values: Any) -> pa.Table:

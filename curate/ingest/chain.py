@@ -45,7 +45,7 @@ from curate.ingest.sealed import read_index
 from curate.ingest.texts import ATTRIBUTES, ReportStage
 from curate.memory import remembering
 from curate.places import place
-from curate.record import RECORD, Reason, drop_each, without_payload
+from curate.record import KEPT_OF_DROPPED, RECORD, Reason, drop_each
 from curate.sources.dicom.read import identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach, patiently, stat_source
 from curate.sources.images.encode import encode_jpeg, encode_png, resize
@@ -103,7 +103,7 @@ class IngestTask:
                 done = []
                 for i in range(0, table.num_rows, self.batch):
                     write_share(i, table.num_rows)
-                    done.append(without_payload(each_row(table.slice(i, self.batch), self.parts)))
+                    done.append(each_row(table.slice(i, self.batch), self.parts))
         except SourceError as error:
             raise SourceError(error.number, error.name, out_of_reach(_paths(table, error.name))) from None
         records = pa.concat_tables(done) if done else RECORD.empty_table()
@@ -123,9 +123,9 @@ _EMPTY = dict.fromkeys((*RECORD.names, "raw", "masked", "people", "identifiers")
 
 def each_row(table: pa.Table, parts: Mapping[str, RowFunction]) -> pa.Table:
     """RECORD rows of INDEX rows: ``parts`` in turn on every live row, as a dict, so that what only they may see is in
-    no table, and what RECORD does not name goes no further. A DropRecord that a part raises becomes the row's reason,
-    the part's name its step; and so does an exception that nobody foresaw: FAILED, with the place in the code as its
-    ``fault``. One file must not stop a million for ever.
+    no table; nor is what RECORD does not name, or a dropped row may not keep. A DropRecord that a part raises becomes
+    the row's reason, the part's name its step; and so does an exception that nobody foresaw: FAILED, with the place in
+    the code as its ``fault``. One file must not stop a million for ever.
     """
     rows: list[dict[str, Any]] = []
     for known in table.to_pylist():
@@ -140,7 +140,7 @@ def each_row(table: pa.Table, parts: Mapping[str, RowFunction]) -> pa.Table:
             except Exception as error:  # noqa: BLE001  counted, and said aloud when the run ends
                 row |= {"fault": fault_of(error), "drop_step": name, "drop_reason": Reason.FAILED.value}
                 break
-        rows.append(row)
+        rows.append({name: row[name] for name in KEPT_OF_DROPPED} if row["drop_reason"] else row)
     return pa.Table.from_pylist(rows, RECORD)
 
 

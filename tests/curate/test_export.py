@@ -22,7 +22,7 @@ from curate.export.select import cut_of
 from curate.export.split import SPLITS, SplitRules, split_of
 from curate.export.webdataset import ExportTask, count_shards, reset_shards, shard_table, write_shard
 from curate.intact import part_path
-from curate.record import RECORD, SELECTION, Reason, conform, drop, live
+from curate.record import RECORD, SELECTION, Reason, conform, drop_each, live
 from curate.sources.images.encode import encode_png
 from curate.storage import table_bytes
 
@@ -50,7 +50,7 @@ def test_split_shares_are_what_was_asked_for() -> None:
 def selection() -> pa.Table:
     rows = {"key": KEYS, "partition": [0, 0, 0, 1, 1, 1], "split": ["train"] * 5 + ["test"], "score": SCORES}
     table = conform(pa.table({n: rows.get(n, pa.nulls(6)) for n in SELECTION.names}), SELECTION)
-    return drop(table, np.array([True, False, False, False, False, False]), "select", Reason.BELOW_CUT)
+    return drop_each(table, [Reason.BELOW_CUT, *[None] * 5], "select")
 
 
 def test_shards_are_consecutive_and_hold_every_kept_record_once() -> None:

@@ -26,7 +26,7 @@ from curate.export.rules import Floor, SelectRules
 from curate.export.select import SelectTask, cut_of, splits_of
 from curate.export.split import SPLITS, SplitRules, split_of
 from curate.intact import part_path
-from curate.record import DEDUP, RECORD, SELECTION, Reason, conform, drop
+from curate.record import DEDUP, RECORD, SELECTION, Reason, conform, drop_each
 from tests.curate.choosing import choose, decide
 
 KEYS = [f"{i:032x}" for i in range(6)]
@@ -367,7 +367,7 @@ def archive(folder: Path, n: int = 60, parts: int = 3, **scores: Any) -> SelectT
     record = conform(pa.table(rows), RECORD)
     per = -(-n // parts)
     dedup = conform(pa.table({"key": keys, "partition": pa.array(np.arange(n) // per, pa.int32())}), DEDUP)
-    dedup = drop(dedup, np.arange(n) == 4, "dedup", Reason.DUPLICATE_IMAGE)
+    dedup = drop_each(dedup, [Reason.DUPLICATE_IMAGE if i == 4 else None for i in range(n)], "dedup")
     for name in ("ingest", "dedup", "score"):
         (folder / name).mkdir(parents=True)
     pq.write_table(dedup, part_path(folder / "dedup", 0))
@@ -457,7 +457,10 @@ def test_a_selection_by_slices_is_the_one_by_hand(tmp_path: Path, seed: int, mon
         pq.write_table(kept.select(["key", "dfn", "b", "findings"]), part_path(tmp_path / "score", i))
         pq.write_table(kept.select(["key", "chosen", "synthetic_dfn"]), part_path(tmp_path / "texts", i))
     dedup = conform(pa.table({"key": table["key"], "partition": pa.array(partition, pa.int32())}), DEDUP)
-    pq.write_table(drop(dedup, gone, "dedup", Reason.DUPLICATE_IMAGE), part_path(tmp_path / "dedup", 0))
+    pq.write_table(
+        drop_each(dedup, [Reason.DUPLICATE_IMAGE if g else None for g in gone], "dedup"),
+        part_path(tmp_path / "dedup", 0),
+    )
     cut: dict[str, Any] = [{"keep": 0.5}, {"top_k": 20}, {"threshold": 0.4}][seed % 3]
     more: dict[str, Any] = [{}, {"cap": 5}, {"all_of": {"b": 0.6}}, {"cap": 3, "all_of": {"b": 0.8}}][seed % 4]
     rules = SelectRules(by="dfn", filter_eval=seed % 7 == 0, **cut, **more)
@@ -497,7 +500,7 @@ def by_hand(rows: list[dict[str, Any]], rules: SelectRules, texts: bool) -> list
 def test_where_every_record_is_a_duplicate_nothing_is_selected(tmp_path: Path) -> None:
     task = archive(tmp_path, dfn=numbers(), findings=pa.array(["mass", "normal"] * 30))
     path = part_path(tmp_path / "dedup", 0)
-    pq.write_table(drop(pq.read_table(path), np.ones(60, bool), "dedup", Reason.DUPLICATE_IMAGE), path)
+    pq.write_table(drop_each(pq.read_table(path), [Reason.DUPLICATE_IMAGE] * 60, "dedup"), path)
     task = dataclasses.replace(task, rules=SelectRules(by="dfn", keep=0.5, floor=Floor(("finding",), 0.4)))
     assert rows_of(task).num_rows == 0
 
