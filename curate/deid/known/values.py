@@ -13,14 +13,10 @@ from curate.deid.known.variants import initials_spans, variant_spans
 from curate.deid.patterns.prefilter import Span
 from curate.deid.text.fold import BARRIER, fold_value
 from curate.deid.text.text_index import TextIndex
-from curate.deid.word_lists import words
+from curate.deid.word_lists import word_sections
 from curate.deid.words.technical import technical_words
 
-_FACILITY = words("""
-hospital hospitals clinic center centre ctr medical med health healthcare university infirmary radiology imaging
-institute department dept associates group system general regional memorial community ward unit laboratory lab
-school college trust nhs
-""")
+_FACILITY = word_sections("context")["of a facility"]
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 _NO_DIGIT = re.compile(r"[^0-9]")
 _ADDRESS = re.compile(r"^\d+\s+[^\W\d_]|\b(?:street|st|ave|avenue|road|rd|lane|ln|drive|blvd|box|apt)\b", re.IGNORECASE)

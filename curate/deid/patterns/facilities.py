@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from curate.deid.patterns.prefilter import Span, rule
 from curate.deid.text.text_index import TextIndex
-from curate.deid.word_lists import words
+from curate.deid.word_lists import word_sections
 from curate.deid.words.context_words import COMMON, DEPARTMENTS, OF_PLACES, PLACES
 from curate.deid.words.vocabulary import Kind, is_listed, kind
 
@@ -78,14 +78,7 @@ _ALSO_WORDS = (
     "orthopedics",
     "orthopaedics",
 )
-_OF_A_KIND = OF_PLACES | words(
-    """
-    base private public teaching state children's childrens women's womens veterans va multispeciality multispecialty
-    superspeciality speciality specialty specialist specialists cottage civic day provincial govt government
-health family urgent maternity orthopaedic orthopedic eye
-    dental rehabilitation mission christian catholic baptist methodist presbyterian adventist jewish lutheran
-    """
-)
+_OF_A_KIND = OF_PLACES | word_sections("context")["of a kind of house"]
 _MOST = 4  # words of a name
 
 

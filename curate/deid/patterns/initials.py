@@ -6,20 +6,12 @@ import re
 from functools import partial
 
 from curate.deid.patterns.prefilter import Rule, cued, rule
-from curate.deid.word_lists import words
+from curate.deid.word_lists import word_sections, words
 from curate.deid.words.context_words import POSTS_SHORT
 from curate.deid.words.vocabulary import Kind, kind
 
 _rule, _cued = partial(rule, "NAME"), partial(cued, "NAME")
-_DOTTED = words(
-    """
-    A.P. P.A. I.V. U.S. M.D. D.O. P.O. N.P.O. B.I.D. T.I.D. Q.D. P.R.N. A.M. P.M. C.T. M.R. M.R.I. R.N. U.K. I.D. E.G.
-    I.E. A.C. P.C. O.R. E.R. E.D. I.C.U. C.S.F. B.P. H.R. T.B. D.V.T. P.E. U.T.I. S.O.B. L.A. R.A. L.V. R.V. B.D. O.D.
-    T.D.S. Q.D.S. Q.I.D. Q.H.S. H.S. I.M. S.C. S.L. P.V. P.R. N.B. C.F. C.C. S.P. N.A. V.S. W.R.T. R.T. L.T. B.L. A.K.A.
-    O.E. C.O. R.O. H.O. F.U. N.G. N.K.D.A. N.A.D. S.T.A.T. Q.O.D. Q.A.M. Q.P.M. A.P.P. U.S.A. D.C. O.P.D. O.T. C.A. V.V.
-    Y.O. M.O. W.O. M.G. S.G. T.L.C. E.T.A. R.S.V.P. P.T.O. P.S. P.T. A.F. N.S. D.N.A. D.N.R. I.U. M.I. H.P.F. V.I.Z.
-    """
-)
+_DOTTED = word_sections("context")["dotted"]
 _SHORTEST = 4  # letters from which letters in a row are a name that nothing announces
 
 

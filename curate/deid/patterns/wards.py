@@ -6,7 +6,7 @@ import re
 from functools import partial
 
 from curate.deid.patterns.prefilter import Rule, cued, rule
-from curate.deid.word_lists import words
+from curate.deid.word_lists import word_sections
 from curate.deid.words.context_words import COMMON, DEPARTMENTS
 from curate.deid.words.vocabulary import Kind, kind
 
@@ -40,15 +40,7 @@ _UNITS = """icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr
 |ccl|cath lab|endo|ot|ot no|iccu|rcu|bicu|burns unit|labour room|labor room|labour ward|delivery suite|maternity
 |mmw|fmw|msw|fsw|mow|fow|pnw|anw|medical ward|surgical ward|male ward|female ward|general ward"""
 _SIDE = "(?:east|west|north|south)"
-_OF_A_KIND = words(
-    """
-    male female mens womens ladies private semi day night short stay home same other this that each every any next
-    previous another own main old new hospital admitting referring receiving parent host step down front back open
-    locked closed mixed low high isolation special maternity labour labor delivery antenatal postnatal gynae obstetric
-    lives living resides medical surgical stroke trauma burns fracture hand spinal dental research clinical
-teaching theatre operating
-    """
-)
+_OF_A_KIND = word_sections("context")["of a kind of ward"]
 
 
 def _is_a_wards_name(hit: re.Match[str]) -> bool:

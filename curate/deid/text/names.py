@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from curate.deid.patterns.facilities import find_facilities
 from curate.deid.patterns.prefilter import Span, rule
 from curate.deid.text.text_index import TextIndex
-from curate.deid.word_lists import words
+from curate.deid.word_lists import word_sections, words
 from curate.deid.words import context_words as roles
 from curate.deid.words.technical import technical_words
 from curate.deid.words.vocabulary import Kind, kind
@@ -53,10 +53,7 @@ _USER = rule(
     r"\b(?:marked|annotated|labell?ed|flagged|uploaded|saved|edited|entered|logged)[ ]+by[ ]+"
     r"(?!(?:the|an?|his|her|our|their)\b)([^\W\d_]{2,})(?=[ ]+(?:on|at|in)[ ]+(?:the[ ]+)?([a-z]+)|[.,;]|$)",
 )
-_MACHINES = words("""
-workstation workstations station console terminal pacs ris system scanner computer screen monitor viewer server film
-image images archive portal tablet laptop film plate
-""")
+_MACHINES = word_sections("context")["machines"]
 _FIELD = rule(
     "NAME",
     r"\b(?:patient(?:'s)? name|patient|name|surname|first name|last name|(?:referring|ordering|attending"
@@ -95,13 +92,7 @@ _DEGREE = rule(
     r"|CRNP|ARNP|NP|FRCR|FACR|FRCPC|RDMS|R\.?T\.?\(R\)|D\.?D\.?S|DPM)(?![\w])",
     cased=True,
 )
-_STOP = words("""
-the a an and or on at in by to of for with from as is was were be been has have had who that this via per not no
-patient radiologist resident attending physician doctor nurse technologist team staff service department
-reviewed notified informed called stated agrees agreed reports reported read signed dictated date time dr mr mrs
-ms prof electronically it he she they his her we i will would should may can please see after before during over
-regarding about none unknown same self md do phd rn np
-""")
+_STOP = word_sections("context")["ends a name"]
 
 
 def _names(text: str, index: TextIndex) -> Iterator[Span]:

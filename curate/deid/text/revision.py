@@ -17,17 +17,12 @@ from curate.deid.patterns.around import COUNTED, MEASURED, is_any_before, words_
 from curate.deid.text.closed_class import BY_TAGGER, Found
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.tagger import LABELS, SOURCES, Tokens, label_of, source_of
-from curate.deid.word_lists import words
+from curate.deid.word_lists import word_sections, words
 from curate.deid.words import context_words as roles
 from curate.deid.words.vocabulary import Kind, kind
 
 _COUNTS = COUNTED | MEASURED
-_UNIT = words(
-    """
-    mm cm cms % m ml cc mg g kg hu ms bpm mmhg mbq degrees mgy gy week weeks wks wk day days hour hours hrs
-    year years yrs yr y yo month months km mph
-    """
-)
+_UNIT = word_sections("context")["units"]
 _OLD = 90  # years: from here on an age tells who
 _COUNTING = words("one two three four five six seven eight nine ten first second third single")
 _OF_A_KIND = words("hospital hospitals clinic clinics ward wards department")

@@ -11,32 +11,18 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from curate.deid.word_lists import words
+from curate.deid.word_lists import word_sections
 from curate.deid.words.lexicon import Lexicon, lexicon, town_names
 
 Span = tuple[int, int, str]
 _UNIT = r"(?![\d.,]*[ ]?(?:mm|cm|ml|mg|kg|hu|%|x[ ]?\d|mhz|mgy|msv|kv|mas|ev)\b)"
-LINKS = words(
-    """
-    de la los las del della dello dell dei degli delle des du d l le les di da do dos das van von der den
-    het ten ter op bij aan sur sous en e y et am an im zum zur dem zu sankt st san santa santo sao sainte
-    sint
-    """
-)
+LINKS = word_sections("context")["links of places, elsewhere"]
 _RUN_WORD = re.compile(
     r"[ -]?(?:[ld]'[ ]?)?((?:[^\W\d_]|dr|st|ste|gen|prof|pte|sta|sto|av|bgm)\.(?=[ ]?[^\W\d_])|[^\W\d_][\w']*)",
     re.IGNORECASE,
 )
-_STREETS_ARE = words(
-    """
-    oude alte alter alten lange nieuwe neue neuen neuer grosse kleine hoge korte obere untere
-    """
-)
-_SAINTS = words(
-    """
-    san santa santo sao saint sainte sint st sankt villa senora
-    """
-)
+_STREETS_ARE = word_sections("context")["streets are, elsewhere"]
+_SAINTS = word_sections("context")["saints, elsewhere"]
 _NUMBER_SIGNS = frozenset(["n", "no", "nr", "num", "numero"])
 _NUMBERED = re.compile(r"[ ]?(?:\d{1,2}[ ]de[ ]\w+|[ivx]{1,5}\b[ ]\w+)", re.IGNORECASE)  # "25 de Abril", "XX Settembre"
 _TO_COMMA = re.compile(r"((?:[ -]?[^\W\d_][\w']*){1,5})(?=[,;\n]|$)")  # "65 rue des trois freres,"

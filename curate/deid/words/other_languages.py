@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.text_index import is_shouted
 from curate.deid.text.tokens import is_code_known
-from curate.deid.word_lists import words
+from curate.deid.word_lists import word_sections
 from curate.deid.words.lexicon import Lexicon, lexicon
 from curate.deid.words.other_cues import Span, cued_spans
 from curate.deid.words.other_names import Word, mask_behind_cues
@@ -34,15 +34,7 @@ _SHORTEST_MISSPELT = 6
 _SHORTEST_REPEATED = 4  # letters of a name that is sought elsewhere in its text
 _BESIDE = re.compile(r"[ ]{1,2}|[.][ ]?|,[ ]|[-']")
 # An eponym stays beside these, before a grade, or where English always has it as one.
-_OF_EPONYMS = words(
-    """
-    typ type tipo grad grade grado graad stadium stade stadio estadio estadio morbus maladie enfermedad
-    malattia ziekte doenca syndrom syndrome sindrome zeichen signe signo segno sinal teken klassifikation
-    classification clasificacion classificazione classificacao linie ligne linea linha nach selon segun
-    secondo segundo volgens angulo winkel angle tendon tendine tendao pees sehne quiste zyste kyste cisti
-    cyste cisto hernie hernia nodulos knoten conducto ducto dotto canal gang gangs ductus operation operacion
-    """
-)
+_OF_EPONYMS = word_sections("context")["of eponyms, elsewhere"]
 
 
 def decide_words(text: str, code: str, archive: frozenset[str] = frozenset(), taken: Sequence[Span] = ()) -> list[Span]:

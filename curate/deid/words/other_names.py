@@ -6,16 +6,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from curate.deid.word_lists import words
+from curate.deid.word_lists import word_sections, words
 from curate.deid.words.lexicon import Lexicon
 
 _MAX_TITLED, _MAX_LED = 5, 4  # words of a name behind a title, behind a role
-_DENIALS = words(
-    """
-    kein keine keinen ohne nicht no sin pas sans aucun aucune sem nao nenhum nenhuma geen niet zonder non
-    senza nessun nessuna
-    """
-)
+_DENIALS = word_sections("context")["denials, elsewhere"]
 _PLURAL = words("sigg drs dres dras sres messieurs mesdames mm herren profs")
 _AND = frozenset(["und", "e", "y", "et", "en", "ed"])
 
