@@ -20,8 +20,8 @@ _SMALL = 64  # rows of a component that are weighed round by round, all componen
 _HEADS = 64  # of rows that only a dropped one linked, so many are tried as a leader of the others
 
 
-def components(n: int, pairs: Pairs) -> Rows:
-    """int64[n]: the lowest row of each row's connected component. pairs: int64[m, 2]."""
+def components(n: int, pairs: npt.NDArray[np.integer]) -> Rows:
+    """int64[n]: the lowest row of each row's connected component. pairs: int[m, 2]."""
     graph = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(max(n, 1), max(n, 1)))
     label = connected_components(graph, directed=False)[1][:n]
     return np.asarray(np.unique(label, return_index=True)[1][label], dtype=np.int64)

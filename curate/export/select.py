@@ -193,19 +193,14 @@ class SelectTask:
 
 def splits_of(patients: pa.Array, rules: SplitRules, official: pa.Array | None = None) -> NDArray[np.int8]:
     """int8[n] into SPLITS: `split_of` for each patient pseudonym and the source's own split (null: none)."""
-    split = _by_patient(patients, rules)
-    if official is None or official.null_count == len(official):
-        return split
-    declared = pc.index_in(official.cast(pa.string()), pa.array(SPLITS)).to_numpy(zero_copy_only=False)
-    return np.where(np.isnan(declared), split, np.nan_to_num(declared)).astype(np.int8)
-
-
-def _by_patient(patients: pa.Array, rules: SplitRules) -> NDArray[np.int8]:
-    """`split_of`, of all at once."""
     digits = cast("pl.Series", pl.from_arrow(patients)).str.head(13)
     u = digits.str.to_integer(base=16, dtype=pl.Int64).to_numpy() / 16.0**13
     test, val = SPLITS.index("test"), SPLITS.index("val")
-    return np.select([u < rules.test, u < rules.test + rules.val], [test, val], SPLITS.index("train")).astype(np.int8)
+    split = np.select([u < rules.test, u < rules.test + rules.val], [test, val], SPLITS.index("train")).astype(np.int8)
+    if official is None:
+        return split
+    declared = pc.index_in(official.cast(pa.string()), pa.array(SPLITS)).cast(pa.int8())
+    return np.asarray(pc.coalesce(declared, pa.array(split)).to_numpy(zero_copy_only=False))
 
 
 def _over_all(choice: Choice, among: NDArray[np.bool_], rejected: NDArray[np.bool_]) -> Choice:

@@ -183,7 +183,9 @@ def buckets_of(
     for kind in (ID, NAME):
         both = (_shared(*mine[kind], theirs[kind][1]), _shared(*theirs[kind], mine[kind][1]))
         edges.append(_edges(*(np.concatenate(columns) for columns in zip(*both, strict=True))))
-    return _packed(_components(np.concatenate(edges), total), size), read
+    from curate.dedup.cluster import components  # SciPy: only where there is more than a bucket
+
+    return _packed(components(total, np.concatenate(edges)), size), read
 
 
 def _of_kind(links: pa.Table, kind: int) -> tuple[npt.NDArray[np.int64], Numbers]:
@@ -204,19 +206,9 @@ def _edges(rows: npt.NDArray[np.int64], hashes: Numbers) -> npt.NDArray[np.int32
     return np.stack([rows[:-1][same], rows[1:][same]], axis=1)
 
 
-def _components(edges: npt.NDArray[np.int32], rows: int) -> npt.NDArray[np.int32]:
-    from scipy.sparse import coo_array  # only where there is more than a bucket
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])), shape=(rows, rows))
-    return np.asarray(connected_components(graph, directed=False)[1], np.int32)
-
-
-def _packed(components: npt.NDArray[np.int32], size: int) -> npt.NDArray[np.int32]:
-    """The bucket of every row, counted from 0: components in the order of their first rows."""
-    _, first, component = np.unique(components, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    sizes = np.bincount(component)[order]
-    bucket = np.empty(len(order), np.int64)
-    bucket[order] = (np.cumsum(sizes) - sizes) // size
-    return np.unique(bucket[component], return_inverse=True)[1].astype(np.int32)
+def _packed(lowest: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int32]:
+    """The bucket of every row, counted from 0: components, each known by its ``lowest`` row, in the order of those."""
+    component = np.unique(lowest, return_inverse=True)[1]
+    sizes = np.bincount(component)
+    bucket = (np.cumsum(sizes) - sizes) // size
+    return np.asarray(np.unique(bucket[component], return_inverse=True)[1], np.int32)
