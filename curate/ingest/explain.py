@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,21 +21,19 @@ from curate.sources.reports.text.letterhead import caption_sections
 from curate.sources.scan import read_scan
 
 
-@dataclass(frozen=True)
-class TextRecord:
-    """A record's report as the index holds it, sealed: its text and what is known of its patient."""
-
-    text: str
-    phi: tuple[str, ...]
-    patient: str
-
-
-def find_text(index: Path, partitions: int, key: str, secret: SecretSource) -> TextRecord | None:
-    """The report of the record ``key``; None where the index has none."""
+def explain_text(
+    index: Path, partitions: int, key: str, secret: SecretSource, wanted: tuple[str, ...], rules: TextRules
+) -> list[tuple[str, Gone]] | None:
+    """(section, what went from it) of the sections ``wanted`` of the record ``key``'s report; None where the index has
+    none. Values that only the image's header holds are not known here: what went for their sake alone is not among
+    them."""
     row = _find(index, partitions, key, secret)
     if row is None or row["text"] is None:
         return None
-    return TextRecord(row["text"], tuple(row["phi"] or ()), row["patient_id"] or "")
+    words = read_shared_words(str(index), secret)
+    asked = tuple(row["phi"] or ()), row["patient_id"] or "", secret.pseudonymizer(), rules, words
+    sections, _ = caption_sections(row["text"], wanted)
+    return [(name, gone) for name, text in sections.items() for gone in explain(text, *asked)]
 
 
 def _find(index: Path, partitions: int, key: str, secret: SecretSource) -> dict[str, Any] | None:
@@ -46,18 +43,6 @@ def _find(index: Path, partitions: int, key: str, secret: SecretSource) -> dict[
         for row in table.filter(pc.equal(table["key"], key)).to_pylist():
             return cast("dict[str, Any]", row)
     return None
-
-
-def explain_text(
-    record: TextRecord, wanted: tuple[str, ...], rules: TextRules, index: Path, secret: SecretSource
-) -> Iterator[tuple[str, Gone]]:
-    """(section, what went from it) of the sections ``wanted``. Values that only the image's header holds are not known
-    here: what went for their sake alone is not among them."""
-    words = read_shared_words(str(index), secret)
-    sections, _ = caption_sections(record.text, wanted)
-    for name, text in sections.items():
-        for gone in explain(text, record.phi, record.patient, secret.pseudonymizer(), rules, words):
-            yield name, gone
 
 
 def shape(words: str) -> str:

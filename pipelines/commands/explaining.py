@@ -104,14 +104,13 @@ def _identify(pipeline: Pipeline, key: str) -> dict[str, Any]:
 
 
 def _explain_text(pipeline: Pipeline, key: str, words: bool) -> None:
-    from curate.ingest.explain import explain_text, find_text, shape
+    from curate.ingest.explain import explain_text, shape
     from pipelines.report.story import sealed_index
 
     (index, partitions), rules = sealed_index(pipeline), pipeline.recipe.report_rules()
-    record = find_text(index, partitions, key, pipeline.secret)
-    if record is None:
+    found = explain_text(index, partitions, key, pipeline.secret, rules.wanted.sections, rules.text)
+    if found is None:
         raise RecipeError("KEY", f"no report of this run has {key[:40]!r}", _KEYS)
-    found = list(explain_text(record, rules.wanted.sections, rules.text, index, pipeline.secret))
     for section, gone in found:
         shown = gone.words if words else shape(gone.words)
         out.print(f"{section}: {gone.placeholder} for {shown!r}: {gone.by}", markup=False, soft_wrap=True)

@@ -24,7 +24,7 @@ from curate.deid.rules import TextRules
 from curate.deid.vault import SecretSource
 from curate.engine import Engine
 from curate.export.webdataset import read_index, shard_table
-from curate.ingest.explain import explain_text, find_text
+from curate.ingest.explain import explain_text
 from curate.ingest.index import image_key
 from curate.record import Reason, live
 from curate.report.words import PAGES, REASONS, size
@@ -328,8 +328,7 @@ def test_explain_says_why_each_word_went_and_shows_the_words_only_where_asked(
     (run / "recipe.yaml").write_text(yaml.safe_dump(changed))
     index, secret = pipeline.sealed_index, pipeline.secret
     for key in read_parts(pipeline.ingest.folder(pipeline.run), ["key"])["key"].to_pylist():
-        record = find_text(index, pipeline.partitions, key, secret)
-        told = [] if record is None else list(explain_text(record, sections, TextRules(), index, secret))
+        told = explain_text(index, pipeline.partitions, key, secret, sections, TextRules()) or []
         if went := {gone.words for _, gone in told if len(gone.words) > 4}:
             break
     shown, words = curate("explain", run, key, "--text"), curate("explain", run, key, "--words")

@@ -9,7 +9,9 @@ that is believed and told on, never looked into.
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
+from importlib.resources import files
 
 from pydicom.dataset import Dataset
 
@@ -22,32 +24,10 @@ _VOLUMES = frozenset({"CT", "MR", "PT", "NM"})
 _TOOLS = re.compile(
     r"deface|refac|quickshear|skull.?strip|brain.?extract|face.{0,12}(?:remov|blur|mask|clean)", re.IGNORECASE
 )
-_HEADS = """
-head brain skull face facial sinus sinuses paranasal orbit orbits orbita orbital eye eyes iac iam mastoid
-mastoids temporal tmj jaw mandible maxilla maxillofacial dental nose nasal nasopharynx neuro cranium cranial
-cerebral cerebrum cerebellum intracranial pituitary sella hypophysis headneck wholebody neck stroke flair
-mprage dti ear ears petrous parotid kopf schadel gehirn hirn hals gesicht tete crane cerveau visage cabeza
-craneo cerebro cuello cara testa cranio encefalo collo volto hoofd schedel hersenen hals gezicht cabeca
-pescoco
-"""
-_OTHERS = """
-chest thorax lung lungs heart cardiac coronary aorta abdomen abdominal abdomenpelvis liver kidney kidneys
-renal pancreas spleen bowel colon rectum pelvis pelvic prostate uterus bladder spine cspine tspine lspine
-sspine cervical thoracic lumbar sacrum coccyx shoulder humerus elbow forearm wrist hand finger hip femur thigh
-knee calf tibia leg ankle foot toe extremity arm breast rib ribs sternum clavicle abdo torax becken
-wirbelsaule knie schulter bauch poumon genou epaule rodilla hombro columna ginocchio spalla knie schouder
-joelho ombro
-"""
-_HEAD_WORDS, _OTHER_WORDS = frozenset(_HEADS.split()), frozenset(_OTHERS.split())
+_LISTS = tomllib.loads(files("curate.deid.pixels").joinpath("data", "faces.toml").read_text("utf-8"))
+_HEADS, _OTHERS, _CODES = (frozenset(_LISTS[name].split()) for name in ("heads", "others", "codes"))
 _NO_HEAD = re.compile(r"\b(?:femoral|humeral|radial|fibular|metatarsal|metacarpal)\s+(?:head|neck)s?\b")
 _WHOLE = re.compile(r"\b(?:whole|total)\s?-?_?body\b|\bskull\s?-?\s?(?:base)?\s?to\b|\bvertex\b")
-# Of SNOMED CT, with the codes of the older SRT beside them (PS3.16 annex L): head, brain, face, skull, orbit, sinus,
-# neck, jaw, head and neck.
-_CODES = """
-69536005 12738006 89545001 89546000 363654007 2095001 45048000 661005 774007 T-D1100 T-A0100 T-D1200 T-11100 T-D1480
-T-22000 T-D1600 T-D1213 T-D1000
-"""
-_HEAD_CODES = frozenset(_CODES.split())
 _SAID = ("BodyPartExamined", "StudyDescription", "SeriesDescription", "ProtocolName", "RequestedProcedureDescription",
          "PerformedProcedureStepDescription", "AcquisitionProtocolName")  # fmt: skip
 
@@ -69,9 +49,9 @@ def may_show_face(source: Dataset) -> bool:
         for keyword in ("AnatomicRegionSequence", "PrimaryAnatomicStructureSequence")
         for item in value(source, keyword) or []
     }
-    if words & _HEAD_WORDS or codes & _HEAD_CODES or any(_WHOLE.search(each) for each in described):
+    if words & _HEADS or codes & _CODES or any(_WHOLE.search(each) for each in described):
         return True
-    return not (words & _OTHER_WORDS or codes or any(_NO_HEAD.search(each) for each in described))
+    return not (words & _OTHERS or codes or any(_NO_HEAD.search(each) for each in described))
 
 
 def is_defaced(source: Dataset) -> bool:
