@@ -31,9 +31,9 @@ def explain_text(
     if row is None or row["text"] is None:
         return None
     words = read_shared_words(str(index), secret)
-    asked = tuple(row["phi"] or ()), row["patient_id"] or "", secret.pseudonymizer(), rules, words
+    context = tuple(row["phi"] or ()), row["patient_id"] or "", secret.pseudonymizer(), rules, words
     sections, _ = caption_sections(row["text"], wanted)
-    return [(name, gone) for name, text in sections.items() for gone in explain(text, *asked)]
+    return [(name, gone) for name, text in sections.items() for gone in explain(text, *context)]
 
 
 def _find(index: Path, partitions: int, key: str, secret: SecretSource) -> dict[str, Any] | None:
