@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,16 +49,14 @@ def search(
 ) -> tuple[int, list[tuple[str, str]]]:
     """Search every file of the run, sealed and compressed ones opened, for bytes of the patient (``needles``: kind ->
     them): how many files, and (file, kind) of what was found."""
-    kinds = {needle: kind for kind, bytes_of in needles.items() for needle in bytes_of}
-    pattern = re.compile(b"|".join(re.escape(n) for n in sorted(kinds, key=len, reverse=True)) or b"(?!)")
     files = sorted(p for p in run.rglob("*") if p.is_file() and PROOFS not in p.parts)
     found = []
     for done, path in enumerate(files, 1):
         if path.name == BEGUN:
             continue
         for data in _opened(path, pseudo):
-            hits = {kinds[hit] for hit in pattern.findall(data)}
-            found += [(name_from(path, run), kind) for kind in sorted(hits)]
+            hits = sorted(kind for kind, bytes_of in needles.items() if any(needle in data for needle in bytes_of))
+            found += [(name_from(path, run), kind) for kind in hits]
         progress("search", done, len(files))
     return len(files), found
 
