@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import yaml
 
 from curate.deid.attest import attest, attestation_bytes, text_warnings
-from curate.export.labels import UNKNOWN, Labels
+from curate.export.labels import UNKNOWN
 from curate.export.select import cut_of
 from curate.export.split import SPLITS
 from curate.export.texts import payloads
@@ -277,19 +277,15 @@ def _histograms(selection: pa.Table, pipeline: Pipeline) -> list[Histogram]:
 
 
 def _breakdown(records: pa.Table, selection: pa.Table) -> dict[str, list[tuple[str, int, int]]]:
-    kept = pc.is_in(records["key"], value_set=selection["key"].filter(pa.array(live(selection)))).to_numpy()
-    alive = live(records)
+    stays = selection["key"].filter(pa.array(live(selection))).to_pylist()
+    frame = _frame(records.filter(pa.array(live(records))), "key", *BREAKDOWN)
+    frame = frame.with_columns(pl.col("key").is_in(stays).alias("stays"))
     out: dict[str, list[tuple[str, int, int]]] = {}
     for name in BREAKDOWN:
-        labels, counts = Labels.of(records[name]), Counter[str]()
-        here, stay = (np.bincount(labels.codes[rows], minlength=len(labels.names)) for rows in (alive, alive & kept))
-        stays = Counter[str]()
-        for value, n, k in zip(labels.names, here.tolist(), stay.tolist(), strict=True):
-            counts[value or UNKNOWN] += n
-            stays[value or UNKNOWN] += k
-        found = sorted(((v, n, stays[v]) for v, n in counts.items() if n), key=lambda row: (-row[1], row[0]))
-        if len(found) > 1:
-            out[name] = found[:20]
+        values = frame.group_by(pl.col(name).fill_null("").replace("", UNKNOWN))
+        counted = values.agg(pl.len(), pl.col("stays").sum()).sort("len", name, descending=[True, False])
+        if counted.height > 1:
+            out[name] = counted.head(20).rows()
     return out
 
 
