@@ -80,6 +80,7 @@ _PARTICLES = words(
     de la del da das dos di van von der den du des le el al ter ten san santa saint dal della
     """
 )
+_VOWEL = re.compile("[aeiouy]")
 _TITLES = frozenset(["dr", "prof"])  # of every language
 _MAX_NON_LATIN = 0.2  # of the letters outside the Latin alphabet
 _FEWEST_LETTERS = 4
@@ -293,8 +294,8 @@ def _weighed(sentence: str) -> tuple[int, int, int, float, dict[str, float]]:
     count = unknown = english = 0
     for i, word in enumerate(words):
         low = word.lower()
-        if low in _TITLES:
-            continue
+        if low in _TITLES or (low.isascii() and _VOWEL.search(low) is None):
+            continue  # a unit or an abbreviation is of no language: mm, kg, LVH
         if low in _PARTICLES and not shouted and i + 1 < len(words) and words[i + 1][0].isupper():
             continue
         against, more, is_english = word_votes(low)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-import re
 from functools import cache, lru_cache
 
 from curate.deid.text.fold import fold_value
@@ -43,7 +42,6 @@ _OFFSET = 20  # added to a rank: the first words of a list say hardly more than 
 _BY_HAND = -8.5  # ... of a word that only the lists written by hand have
 _NOT_ENGLISH = -14.0  # ... of one that English has in no list of the vocabulary either
 _ENGLISH = 3.0  # log-odds that a word which builds English sentences speaks for it besides
-_VOWEL = re.compile("[aeiouy]", re.IGNORECASE)
 _MOST = 5.0  # log-odds of one word at most, either way
 
 
@@ -57,8 +55,6 @@ def word_votes(word: str) -> tuple[float | None, tuple[tuple[str, float], ...], 
     """(log-odds against English of a language that has not the word, what is to be added for each that has it, whether
     it is a sign of English); None for a word that no list has, and for a name."""
     folded = fold_value(word)
-    if _VOWEL.search(folded) is None:
-        return -0.5, (), False  # a unit or an abbreviation: mm, kg, LVH
     ranks = word_ranks(folded)
     bits = kind(folded)
     english = ranks.get("en", FLOOR if bits & Kind.NAME else _NOT_ENGLISH)
