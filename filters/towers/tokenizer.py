@@ -92,10 +92,9 @@ class WordPiece:
 
     @classmethod
     def load(cls, path: Path, context_length: int) -> WordPiece:
-        """A tokenizer written by `save`; RecipeError where the file is not one."""
-        data = path.read_bytes()
+        """A tokenizer written by `save`; RecipeError where there is no file, or it is not one."""
         try:
-            tokenizer = Tokenizer.from_buffer(data)
+            tokenizer = Tokenizer.from_buffer(path.read_bytes())
         except Exception:  # noqa: BLE001  the library raises nothing narrower on a bad file
             raise RecipeError(str(path), "is not a tokenizer", "train the filter again") from None
         return cls(tokenizer, context_length)

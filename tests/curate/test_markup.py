@@ -64,6 +64,9 @@ def test_a_line_break_however_it_is_written(end: str) -> None:
         ("{\\rtf1\\ansi caf\\'e9 \\u8211?\\u-10179?\\u-8704? \\{x\\}}", "café –😀 {x}"),
         ("{\\rtf1\\ansi\\ansicpg1251\\'cd\\'e5\\'f2}", "Нет"),
         ("{\\rtf1{\\pict\\bin5 }}\\{x}a\\par{\\bin0 b}}", "a\nb"),  # its bytes may be braces
+        ("{\\rtf1 No mass.{\\pict\\bin99 ab}\\par No fracture.}", "No mass.\nNo fracture."),  # and fewer than it says
+        ("{\\rtf1 of C:\\\\bin3 No acute fracture.}", "of C:\\bin3 No acute fracture."),
+        ("{\\rtf1 a}\nADDENDUM: \\bin3 No fracture.", "a\nADDENDUM: \\bin3 No fracture."),
         ("{\\rtf1 a\\par}\nADDENDUM: b", "a\nADDENDUM: b"),
         ("{\\rtf1 a\\cell b\\cell\\row c", "a\tb\t\nc"),
         ("\\pard\\b FINDINGS:\\b0\\par clear", "FINDINGS:\nclear"),

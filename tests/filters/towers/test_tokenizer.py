@@ -75,8 +75,9 @@ def test_a_vocabulary_too_small_says_how_large(tmp_path: Path):
         train_wordpiece(TEXTS, 20, 24)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"model": 3}'])
-def test_a_damaged_file_is_named(tmp_path: Path, content: str):
-    (tmp_path / "tokenizer.json").write_text(content)
+@pytest.mark.parametrize("content", [None, "", "{}", "[1]", '{"model": 3}'])
+def test_a_missing_or_damaged_file_is_named(tmp_path: Path, content: str | None):
+    if content is not None:
+        (tmp_path / "tokenizer.json").write_text(content)
     with pytest.raises(RecipeError, match=r"tokenizer\.json"):
         WordPiece.load(tmp_path / "tokenizer.json", 24)

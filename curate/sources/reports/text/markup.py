@@ -63,8 +63,8 @@ def report_text(raw: str) -> str:
 # -- RTF ---------------------------------------------------------------------------------------------------------------
 
 _RTF = re.compile(r"\{\s*\\rtf\d?(?![a-z])")
-_RTF_TOKEN = re.compile(r"\\[^a-z]|[{}]", re.IGNORECASE)
-_RTF_BINARY = re.compile(r"\\bin(\d{1,9}) ?")
+_RTF_TOKEN = re.compile(r"\\bin(?P<bytes>\d{1,9})(?!\d) ?|\\[^A-Za-z]|[{}]")
+_RTF_GROUP_ENDS = re.compile(r"\s*\}")
 # of a document cut to its body: control words that nothing else writes, a paragraph among them
 _RTF_WORD = re.compile(r"\\(pard?|plain|fs\d+|f\d+|cf\d+|b0|i0|ul0|ulnone|ql|lang\d+|viewkind\d|line)(?![a-z])")
 # marks alone, of a document whose braces are gone
@@ -93,10 +93,8 @@ def _rtf(text: str) -> str:
         return text
     start = _RTF.search(text)
     if start is not None:
-        while (binary := _RTF_BINARY.search(text, start.start())) is not None:  # braces among it are none
-            text = text[: binary.start()] + text[binary.end() + int(binary[1]) :]
-        end = _rtf_end(text, start.start())
-        parts = (text[: start.start()].rstrip(), _of_rtf(text[start.start() : end]), text[end:].strip(" \t\r\n\0"))
+        document, end = _rtf_group(text, start.start())
+        parts = (text[: start.start()].rstrip(), _of_rtf(document), text[end:].strip(" \t\r\n\0"))
         return "\n".join(part for part in parts if part)
     if "\\" not in _RTF_MARK.sub("", text) and _PATH.search(text) is None:  # nothing but marks of print
         return _RTF_MARK.sub(_rtf_meaning, _RTF_HIDDEN.sub("", text))
@@ -121,21 +119,28 @@ def _is_within(found: re.Match[str]) -> bool:
     return blank and before[-1:].isalnum() and not re.search(r"\\[a-z]+-?\d*$", before[-12:])
 
 
-def _rtf_end(text: str, start: int) -> int:
-    """Where the group that begins at ``start`` ends; what follows a document is text of its own."""
-    depth = 0
-    for token in _RTF_TOKEN.finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(token[0], 0)
-        if depth == 0:
-            return token.end()
-    return len(text)
+def _rtf_group(text: str, start: int) -> tuple[str, int]:
+    """The group that begins at ``start``, without the bytes of \\bin, and where it ends; behind a document is text of
+    its own. Braces among such bytes are none; where no group ends behind as many, their number is wrong."""
+    kept, depth, at = list[str](), 0, start
+    while (token := _RTF_TOKEN.search(text, at)) is not None:
+        kept.append(text[at : token.start()])
+        at = token.end()
+        if token["bytes"] is None:
+            kept.append(token[0])
+            depth += {"{": 1, "}": -1}.get(token[0], 0)
+            if depth == 0:
+                return "".join(kept), at
+        elif _RTF_GROUP_ENDS.match(text, behind := at + int(token["bytes"])):
+            at = behind
+    return "".join(kept) + text[at:], len(text)
 
 
 def _in_unicode(rtf: str) -> str:
     """Of what is written twice, {\\upr{bytes}{\\*\\ud{Unicode}}}, the second."""
     kept, at = list[str](), 0
     while (twice := _RTF_TWICE.search(rtf, at)) is not None:
-        unicode = _RTF_UNICODE.match(rtf, _rtf_end(rtf, twice.end()))
+        unicode = _RTF_UNICODE.match(rtf, _rtf_group(rtf, twice.end())[1])
         kept += [rtf[at : twice.start()], "{" if unicode else ""]
         at = (unicode or twice).end()
     return "".join(kept) + rtf[at:]
