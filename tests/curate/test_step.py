@@ -9,11 +9,12 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from curate.engine import Engine, start_engine
+from curate.engine import CRASH, Engine, start_engine
 from curate.engine.guard import clock_record, guarded, stop_clock
 from curate.engine.local import LocalEngine
 from curate.engine.resources import Resources
@@ -327,6 +328,24 @@ def test_what_a_step_took_is_in_its_manifest(kind: str, tmp_path: Path, request:
     manifest = run_step(Step("numbers", DiesOnce(folder=str(tmp_path)), 1, {}), tmp_path, engine)
     assert manifest.retries == 1 and manifest.kept == 8
     assert 256 << 20 < manifest.memory < 8 << 30
+
+
+class DiesFirst(InlineEngine):
+    """One whose first work ends its process; ``on_gpu``: of each map, whether it was to be given one."""
+
+    def __init__(self) -> None:
+        self.on_gpu: list[bool] = []
+
+    def map(self, fn: Any, items: Any, alone: bool = False, idle: Any = None) -> Iterator[tuple[Any, Any]]:
+        self.on_gpu.append(getattr(fn, "on_gpu", False))
+        yield from ((item, CRASH) for item in items) if len(self.on_gpu) == 1 else super().map(fn, items)
+
+
+@pytest.mark.parametrize("on_gpu", [False, True])
+def test_what_learns_has_its_gpu_too_where_it_is_tried_again(on_gpu: bool, tmp_path: Path) -> None:
+    engine = DiesFirst()
+    assert run_step(Step("numbers", Numbers(), 1, {}, on_gpu=on_gpu), tmp_path, engine).kept == ROWS
+    assert engine.on_gpu == [on_gpu] * 3  # as a whole, its halves, and as a whole again
 
 
 @pytest.mark.ray
