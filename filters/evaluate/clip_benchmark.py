@@ -42,8 +42,10 @@ def read_clip_benchmark(folder: Path, split: str) -> EvalSet:
     kind = (_text(folder / TYPE) or "classification").strip().lower()
     if kind not in ("classification", "retrieval"):
         raise RecipeError("data", f"{folder / TYPE} says {kind[:40]!r}", "classification or retrieval")
-    _check_shards(part)
-    shards = shards_in(part, ".txt" if kind == "retrieval" else ".cls")
+    try:
+        shards = shards_in(part, ".txt" if kind == "retrieval" else ".cls", _names(part))
+    except RecipeError as error:
+        raise RecipeError("data", error.problem, error.fix) from None
     keys = unique([str(key) for key in shards.keys])
     images, skipped = images_of(shards), Counter(shards.skipped)
     bare = EvalSet(folder.name, keys, images, [()] * len(keys), list(keys), known_patients=False, skipped=skipped)
@@ -54,7 +56,7 @@ def read_clip_benchmark(folder: Path, split: str) -> EvalSet:
 def _with_captions(bare: EvalSet, captions: list[str]) -> EvalSet:
     lines = [tuple(x.strip() for x in text.splitlines() if x.strip()) for text in captions]
     rows = [i for i, taken in enumerate(lines) if taken]
-    bare.skipped["without a caption"] += len(lines) - len(rows)
+    bare.skipped["without a text"] += len(lines) - len(rows)
     taken = bare.take(rows)
     return replace(taken, texts=[lines[i] for i in rows], skipped=+taken.skipped)
 
@@ -88,16 +90,18 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _check_shards(part: Path) -> None:
-    """RecipeError where a shard of those that the split says it has is missing."""
+def _names(part: Path) -> list[str] | None:
+    """The shards that the split says it has, RecipeError where one is missing; None where it does not say."""
     count = _text(part / SHARDS)
     if count is None:
-        return
+        return None
     if not count.strip().isdecimal() or len(count.strip()) > 7:
         raise RecipeError("data", f"{part / SHARDS} holds no number", "how many shards there are")
-    if missing := [f"{i}.tar" for i in range(int(count)) if not (part / f"{i}.tar").is_file()]:
+    names = [f"{i}.tar" for i in range(int(count))]
+    if missing := [name for name in names if not (part / name).is_file()]:
         problem = f"{part} lacks {missing[0]}, and {SHARDS} says {int(count)} shards"
         raise RecipeError("data", problem, "fetch the missing shards, or correct the number")
+    return names
 
 
 def images_of(shards: Shards) -> list[Lazy]:

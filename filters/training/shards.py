@@ -36,6 +36,7 @@ REPEATED_MEMBERS = "members that come twice in a record"
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")  # gzip, bzip2, xz, zstd
 _MAX_TEXT_BYTES = 1 << 20  # limit of a text and of its facts
 PARTS = ("image", "text", "facts")
+_TEXTS = {".txt": "text", ".cls": "label"}  # suffix of what is a record's text: its name
 Spans = dict[str, tuple[int, int]]
 
 
@@ -111,12 +112,13 @@ def open_shards(folder: Path) -> Shards:
     return shards_in(folder / "train" if (folder / "train").is_dir() else folder)
 
 
-def shards_in(inside: Path, text: str = ".txt") -> Shards:
-    """The shards directly in a folder. RecipeError if there is no readable one, or one is compressed.
+def shards_in(inside: Path, text: str = ".txt", names: Sequence[str] | None = None) -> Shards:
+    """The shards directly in a folder, all or those of ``names``. RecipeError if there is no readable one, or one is
+    compressed.
 
     ``text``: the suffix of what is a record's text. Incomplete records and truncated shards are counted in ``skipped``.
     """
-    paths = sorted(p for p in inside.glob("*.tar") if p.is_file())
+    paths = sorted(p for p in inside.glob("*.tar") if p.is_file() and (names is None or p.name in names))
     if not paths:
         fix = "the 'shards' folder of a run, or a folder of .tar files"
         raise RecipeError("shards", f"{inside} holds no .tar files", fix)
@@ -126,7 +128,7 @@ def shards_in(inside: Path, text: str = ".txt") -> Shards:
     if not len(joined["keys"]):
         problems = ", ".join(f"{n} {reason}" for reason, n in sorted(skipped.items())) or "they are empty"
         raise RecipeError(
-            "shards", f"no record of {inside} has an image and a text ({problems})", "write the shards again"
+            "shards", f"no record of {inside} has an image and a {_TEXTS[text]} ({problems})", "write the shards again"
         )
     sizes = tuple(p.stat().st_size for p in paths)
     return Shards(inside, tuple(p.name for p in paths), sizes, skipped=skipped, **joined)
@@ -142,9 +144,9 @@ def _read_tar(path: Path, number: int, skipped: Counter[str], suffix: str) -> di
         for key, members in _samples(path, data, skipped, suffix):
             start, length = members.get("text", (0, 0))
             text = bytes(data[start : start + length]).strip()
-            problem = "without an image" if "image" not in members else "" if text else "without a text"
+            problem = "without an image" if "image" not in members else "" if text else f"without a {_TEXTS[suffix]}"
             if problem or length > _MAX_TEXT_BYTES:
-                skipped[problem or "with a text of over a megabyte"] += 1
+                skipped[problem or f"with a {_TEXTS[suffix]} of over a megabyte"] += 1
                 continue
             keys.append(key)
             spans.append([members.get(part, (0, 0)) for part in PARTS])

@@ -49,7 +49,24 @@ def test_webp_and_unusable_records_are_read_as_they_are(tmp_path: Path):
     (tmp_path / "zeroshot_classification_templates.txt").write_text("a scan of {c}.\nno place\n")
     found = read_set(tmp_path)
     assert found.keys == ["s0", "s5"] and found.labels == [1, 0] and found.templates == ("a scan of {c}.",)
-    assert sum(found.skipped.values()) == 4
+    outside = "with a label that classnames.txt does not have"
+    assert found.skipped == {"without a label": 1, "without an image": 1, outside: 2}
+
+
+def test_the_shards_are_those_that_the_set_counts(tmp_path: Path):
+    write_clip_benchmark(classes(), tmp_path)
+    shard(tmp_path / "test" / "1.tar", {"old.png": png(), "old.cls": b"1"})
+    assert len(read_set(tmp_path)) == 3
+    (tmp_path / "test" / "nshards.txt").write_text("0")
+    with pytest.raises(RecipeError, match=r"^data: .*holds no \.tar"):
+        read_set(tmp_path)
+
+
+def test_a_set_without_labels_says_so(tmp_path: Path):
+    shard(tmp_path / "test" / "0.tar", {"s0.png": png(), "s1.png": png()})
+    (tmp_path / "classnames.txt").write_text("a\nb\n")
+    with pytest.raises(RecipeError, match=r"^data: .* an image and a label \(2 without a label\)"):
+        read_set(tmp_path)
 
 
 def test_keys_may_hold_dots(tmp_path: Path):
