@@ -49,10 +49,9 @@ _FIRM_LEVEL = rule(
 # who employs somebody, whatever it is called: "works at Orbit", "an employee of Hale & Moss"
 _EMPLOYER = rule(
     "FACILITY",
-    r"\b(?i:(?:works|worked|working|employed|employee|job|position)[ ](?:at|for|by|of)|I[ ]work[ ](?:at|for))[ ]"
-    r"(?:the[ ])?(?P<name>[A-Z][\w&'-]+(?:(?:[ ](?:of|and|&|for))?[ ][A-Z][\w&'-]*){0,4})",
+    r"\b(?i:(?:works|worked|working|job|I[ ]work)[ ](?:at|for)|employed[ ](?:at|by)|employee[ ](?:at|of))[ ]"
+    r"(?:(?i:the)[ ])?(?P<name>[A-Z](?:(?!\d)[\w&'-])+(?:(?:[ ](?:of|and|&|for))?[ ][A-Z][\w&'-]*){0,4})",
     cased=True,
-    check=lambda hit: not all(kind(w) & (Kind.CLINICAL | Kind.FUNCTION) for w in hit["name"].lower().split()),
 )
 _BEHIND = re.compile(r"[ ]of(?:[ ][A-Z][\w'-]*){1,3}")
 _TOKEN_BEFORE = re.compile(r"(?:([\w'&-]+)(\.?)|(\0))([ ]{1,2}|-)\Z")
@@ -89,8 +88,11 @@ def find_facilities(text: str, index: TextIndex) -> Iterator[Span]:
             if one.check is None or one.check(hit):
                 yield hit.start(), hit.end(), "FACILITY"
     for hit in _EMPLOYER.find(index):
-        if _EMPLOYER.check is None or _EMPLOYER.check(hit):
-            yield *hit.span("name"), "FACILITY"
+        name = hit["name"]
+        if hit[0].isupper():  # "EMPLOYED BY KESTREL NO FRACTURE"
+            name = next((name[: w.start()] for w in re.finditer(r"[ ](\S+)", name) if _is_of_report(w[1])), name)
+        if not all(map(_is_of_report, name.split())):
+            yield hit.start("name"), hit.start("name") + len(name), "FACILITY"
     level = None
     for hit in _HEAD.find(index):
         if hit.start() and (text[hit.start() - 1].isalnum() or text[hit.start() - 1] == "'"):
@@ -100,6 +102,10 @@ def find_facilities(text: str, index: TextIndex) -> Iterator[Span]:
         if start is not None:
             behind = _BEHIND.match(text, hit.end()) if hit[0][0].isupper() and not hit[0].isupper() else None
             yield start, (behind or hit).end(), "FACILITY"
+
+
+def _is_of_report(word: str) -> bool:
+    return bool(kind(word.lower()) & (Kind.CLINICAL | Kind.FUNCTION))
 
 
 def _is_a_firms_name(word: str) -> bool:

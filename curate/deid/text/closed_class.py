@@ -58,6 +58,7 @@ _ORDINAL = (  # "4th and 5th metatarsals"
 _GRADE = (
     r"\b(?:grade|stage|type|category|(?:bi|ti|pi|li|cad|o|lung)-?rads|aspects|fazekas|bosniak|kl[ ]grade)[ -]?"
     r"(?:\d|[ivx]+)[a-z]?\b"
+    r"|\b(?:type|class|category|density|hepatitis|vitamin|segment)[ ](?-i:[A-EIVX]{1,4})[.][ ]"  # no initial
 )
 _HEAD = (
     r"(?:^[ ]*|(?<=[.][ ]))(?:exam|history|findings|impression|conclusion|comparison|indication|clinical[ ]notes|imp"

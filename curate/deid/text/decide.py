@@ -35,6 +35,7 @@ _COUNTS = COUNTED | MEASURED  # before a number these are no one
 _LONG = 7  # letters
 _TWO_LETTERS = re.compile(r"(?:[A-Z]\.){2,4}(?![A-Za-z])")
 _INITIALS = "BCDEFGHJKMNOPQSTUVWXYZ"  # neither words nor sides
+_OF_AGE = words("y yo yr yrs old year years")
 _BESIDE = re.compile(r"[ \xa0]{1,2}|[ ]?[,&^_/-][ ]?|'|\.[ ]?")
 
 
@@ -252,8 +253,8 @@ def _join(state: State) -> None:
         if not word.masked and word.text != BARRIER and _is_drawn(words, i, text):
             word.masked = word.person = True
     pairs = list(pairwise(state.words))
-    for one, other in pairs:
-        if other.masked and other.person and not one.masked and _is_initial_of(one, text[one.end : other.start]):
+    for i, (one, other) in enumerate(pairs):
+        if other.masked and other.person and not one.masked and _is_initial_of(words, i, text):
             one.masked = one.person = True
     for one, other in [*pairs, *reversed(pairs)]:
         if one.masked != other.masked and state.text[one.end : other.start] == "-":
@@ -265,10 +266,14 @@ def _join(state: State) -> None:
                 half.masked = half.person = True
 
 
-def _is_initial_of(word: Word, gap: str) -> bool:
-    """One letter before a name: a capital, or a small one with a full stop; "A Smith" may be an article."""
-    dotted = gap in (". ", ".")
-    return len(word.text) == 1 and word.text.isalpha() and (dotted or (gap == " " and word.text in _INITIALS))
+def _is_initial_of(words: list[Word], i: int, text: str) -> bool:
+    """One letter before a name: a capital, or a small one with a full stop; "A Smith" may be an article, "58 F Smith"
+    says the sex, "C/A/P. Smith" what is imaged."""
+    word, gap = words[i], text[words[i].end : words[i + 1].start]
+    if len(word.text) != 1 or not word.text.isalpha() or text[word.start - 1 : word.start] == "/":
+        return False
+    counted = i > 0 and (words[i - 1].lower == "0" or words[i - 1].lower in _OF_AGE)
+    return gap in (". ", ".") or (gap == " " and word.text in _INITIALS and not counted)
 
 
 def _threshold(word: Word, state: State, thresholds: Thresholds) -> float:

@@ -173,11 +173,13 @@ def _is_of_name(text: str, word: re.Match[str], end: int, taken: int, *, lower: 
     if low in technical_words() and (not capital or taken > 1):
         return False
     gap = text[end : word.start()]
-    if "," in gap and plain.isupper() and len(plain) > 1 and kind(low) & Kind.SHORT and not text[:end].isupper():
-        return False  # "Anita Rao, HRCT"
+    short = "," in gap and plain.isupper() and len(plain) > 1 and bool(kind(low) & Kind.SHORT)
+    if short and _GOES_ON.match(text, word.end()) and not text[:end].isupper():
+        return False  # "Anita Rao, HRCT thorax", no "Name: Nguyen, PE"
     return not ("\n" in gap and _is_of_report(low)) and not _is_done(plain)
 
 
+_GOES_ON = re.compile(r"[ ][^\W_]")
 _SIDES = words("lt rt bilat")  # "MR LT KNEE"
 _DONE = words("thank thanks given told rang says said saw wants spoke sent took gave left came went")
 

@@ -150,7 +150,7 @@ def _in_run(text: str, start: int, end: int, code: str) -> Iterator[tuple[int, i
         elif len(word) > 2 and cue:
             known = _is_word(word, code)
             short = len(word) == 3 and cue != _WEAK and word[1:].islower() and not is_function_word(low, "en")
-            if (not known and not (code != "en" and _is_nobody(word, code))) or (short and code == "en"):
+            if (not known and not (code != "en" and _is_nobody(word, code, cue))) or (short and code == "en"):
                 yield *hit.span(), not known
             elif _is_someone(text, hit, cue, code, plain=not shouted and word[1:].islower(), first=first):
                 yield *hit.span(), False
@@ -165,7 +165,7 @@ def _is_someone(text: str, hit: re.Match[str], cue: int, code: str, *, plain: bo
     """True if a word that is also an ordinary one names someone behind this cue."""
     if code != "en":
         called = cue == _NAMED or is_borne(hit[0]) or (cue == _SURE and plain)
-        return cue >= _LIKELY and first and called and not _is_nobody(hit[0], code)
+        return cue >= _LIKELY and first and called and not _is_nobody(hit[0], code, cue)
     if cue == _SURE:
         return plain or first
     if not plain or cue == _WEAK:
@@ -213,11 +213,12 @@ def _cue_behind(text: str, start: int, end: int) -> int:
     return _UNSURE if inside or acts["speaks"] else _NONE
 
 
-def _is_nobody(word: str, code: str) -> bool:
-    """True for a word that follows a cue in ordinary prose: of grammar, of an office, or for a person by sex."""
+def _is_nobody(word: str, code: str, cue: int = _NONE) -> bool:
+    """True for a word that follows a cue in ordinary prose: of grammar, of an office, or, but behind a title ("Dr.
+    Mann"), for a person by sex."""
     low = word.lower()
     doctor = code == "de" and low.endswith(("arzt", "arztin"))  # Chefarzt, Oberarzt
-    listed = low in _OFFICES or low in _NOBODY or low in _AGENTS or low in _PERSONS
+    listed = low in _OFFICES or low in _NOBODY or low in _AGENTS or (low in _PERSONS and cue < _SURE)
     return doctor or listed or is_function_word(low, code)
 
 

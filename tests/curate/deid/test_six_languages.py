@@ -5,6 +5,7 @@ import pytest
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import TextRules
 from curate.deid.text.scrub import scrub
+from curate.deid.verify.finding import Finding
 from curate.deid.verify.text import findings
 from curate.deid.verify.vocabulary import language
 from curate.deid.words.cognates import is_cognate
@@ -113,3 +114,16 @@ def test_a_section_in_a_language_that_the_recipe_did_not_choose_withholds_the_re
     with pytest.raises(DropRecord) as dropped:
         require_known_sections(report, [findings_, impression], ("en", "es"))
     assert dropped.value.reason is Reason.LANGUAGE
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Untersucher: Dr. Mann. Kein Pneumothorax, die Lunge ist frei.", True),
+        ("Frau Kind wurde untersucht. Kein Pneumothorax, die Lunge ist frei.", True),
+        ("Patient: Mann, 45 Jahre. Die Lunge ist frei und kein Erguss.", False),
+        ("Paciente: varon de 45 anos. No hay derrame en el pulmon.", False),
+    ],
+)
+def test_the_verifier_tells_a_name_behind_a_title_from_a_person_by_sex(text, named):
+    assert (Finding.NAME in findings([text], [], sources=[text])) == named

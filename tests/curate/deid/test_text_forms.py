@@ -12,6 +12,7 @@ import pytest
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PLACEHOLDER, TextRules
 from curate.deid.text.scrub import scrub
+from curate.deid.verify.text import findings
 
 PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")
 
@@ -185,3 +186,42 @@ def test_letters_of_someone_go_and_abbreviations_stay(text):
 )
 def test_a_name_is_whole_with_its_initial_and_ends_before_an_abbreviation(text):
     check(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Position of Swan-Ganz Catheter: main PA. Position of TIPS Stent patent.",
+        "POSITION OF ETT IS GOOD. POSITION OF THE SWAN GANZ CATHETER IS UNCHANGED.",
+        "PATIENT EMPLOYED BY {KESTREL} NO FRACTURE OF THE WRIST.",
+        "The catheter worked by Seldinger technique. The block worked for C5 and T1.",
+        "He works at the {Harwick Foundry}. An employee of {Hale} & {Moss}, no fracture.",
+    ],
+)
+def test_an_employer_goes_and_where_a_device_lies_stays(text):
+    check(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "out"),
+    [
+        ("CT head 58 F Okonkwo, Ada. No bleed.", "CT head 58 F [NAME]. No bleed."),
+        ("Pt is 45 M Okonkwo from clinic.", "Pt is 45 M [NAME] from clinic."),
+        ("CT T/A/P. Lau KM.", "CT T/A/P. [NAME] KM."),
+        ("Child-Pugh class B. Okonkwo informed.", "Child-Pugh class B. [NAME] informed."),
+        ("Hepatitis C. Okonkwo aware.", "Hepatitis C. [NAME] aware."),
+        ("Segment V. Okonkwo informed.", "Segment V. [NAME] informed."),
+        ("No PE. R. Okonkwo, consultant.", "No PE. [NAME], consultant."),
+        ("Name: Nguyen, PE\nChest: no embolus.", "Name: [NAME]\nChest: no embolus."),
+    ],
+)
+def test_a_letter_that_says_sex_place_or_grade_is_no_initial(text, out):
+    assert clean(text) == out
+
+
+@pytest.mark.parametrize("study", ["HRCT thorax", "CECT abdomen", "MRCP"])
+def test_what_stays_behind_a_name_is_no_name_to_the_verifier(study):
+    text = f"Reported by Dr Kavita Shenoy, {study} shows no nodule."
+    out = clean(text)
+    assert study in out
+    assert not findings([out], [], sources=[text])
