@@ -93,12 +93,13 @@ def train(
 
     source = pipeline.shards if pipeline else loaded.train.shards or loaded.out
     filters = pipeline.filter_folders if pipeline else {}
+    warnings: list[str] = []
     with step_bar("train") as progress:
-        folder = train_final(loaded.train, source, loaded.out, loaded.engine, filters, progress)
+        folder = train_final(loaded.train, source, loaded.out, loaded.engine, filters, progress, warnings.append)
     if pipeline is not None:
         write_report(pipeline, pipeline.manifests())
     card = json.loads((folder / "model" / "card.json").read_text("utf-8"))
-    say([f"{n} left out: {why}" for why, n in card["data"]["skipped"].items()], [])
+    say([f"{n} left out: {why}" for why, n in card["data"]["skipped"].items()], warnings)
     model = folder / "model" if to is None else Path(shutil.copytree(folder / "model", to))
     if json_:
         print_json({"model": str(model), "metrics": card["metrics"], "data": card["data"]})

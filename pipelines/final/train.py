@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from filters.training.export.transformers import check_transformers, export_tran
 from filters.training.job import TrainingJob
 from filters.training.launch import launch, launch_on
 from filters.training.objectives import SIGMOID
+from pipelines.final.tracking import tracked
 from pipelines.recipe.training import Train
 
 
@@ -44,23 +46,26 @@ def train_final(
     resources: Resources,
     filters: dict[str, Path],
     progress: Progress | None = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Train on ``shards``, or go on; card and exports beside the model. Returns the training's folder."""
+    """Train on ``shards``, or go on; card and exports beside the model. Returns the training's folder. ``warn`` is told
+    what does not stop a training."""
     out = train_folder(run, shards, train)
     _check_exports(train)
     facts = {"export": shards_hash(shards), "shards": str(len(list(shards.rglob("*.tar"))))}
     job = TrainingJob(
         str(shards), str(out), train.rules(), workers=train.loaders, every=train.checkpoint_every, facts=facts
     )
-    if resources.kind == "ray":
-        from curate.engine.ray_train import run_ranks
+    with tracked(train.mlflow, out, progress, warn) as told:
+        if resources.kind == "ray":
+            from curate.engine.ray_train import run_ranks
 
-        def on_ray(fn: Any, argument: Any) -> None:
-            run_ranks(fn, argument, train.processes, resources, out / "ray")
+            def on_ray(fn: Any, argument: Any) -> None:
+                run_ranks(fn, argument, train.processes, resources, out / "ray")
 
-        launch_on(on_ray, job, train.processes, progress)
-    else:
-        launch(job, train.processes, progress)
+            launch_on(on_ray, job, train.processes, told)
+        else:
+            launch(job, train.processes, told)
     sizes = [{k: s[k] for k in ("split", "records")} for s in shard_table(shards)]
     counts = {split: sum(s["records"] for s in sizes if s["split"] == split) for split in {s["split"] for s in sizes}}
     hashes = {name: filter_hash(folder) for name, folder in filters.items() if folder.is_dir()}

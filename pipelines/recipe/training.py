@@ -46,6 +46,9 @@ class Train(BaseModel):
     """Layouts of other libraries that the model is written in."""
     licence: str = "other"
     """What the model's card says of it."""
+    mlflow: str | None = None
+    """Address of an MLflow server that the curve and the card's rules are also sent to (needs mlflow-skinny,
+    credentials in the environment); null: nothing is sent anywhere."""
 
     @model_validator(mode="after")
     def _rules_are_right(self) -> Train:
