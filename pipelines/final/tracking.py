@@ -75,12 +75,12 @@ class _Run:
         self._out, self._sent = out, 0
         self._client: Any = MlflowClient(tracking_uri=store)
         try:
-            self.id = self._begun() or self._begin()
+            self.id = self._resumed() or self._begin()
         except Exception as error:  # noqa: BLE001  MLflow's, requests' and the store's own
             problem = f"the store at {store} does not answer as MLflow's ({type(error).__name__})"
             raise RecipeError("train.mlflow", problem, "check the address, or take the field out") from None
 
-    def _begun(self) -> str | None:
+    def _resumed(self) -> str | None:
         """The run that an earlier attempt began in this store, with the rows it has."""
         if not (self._out / "mlflow.json").is_file():
             return None
@@ -128,9 +128,9 @@ class _Run:
         except Exception as error:  # noqa: BLE001
             self.lost = type(error).__name__
 
-    def _send(self, **what: Any) -> bool:
+    def _send(self, **values: Any) -> bool:
         try:
-            self._client.log_batch(self.id, **what)
+            self._client.log_batch(self.id, **values)
         except Exception as error:  # noqa: BLE001  a store that is away is no reason to lose a training
             self.lost = f"the store could not be written to ({type(error).__name__})"
             return False

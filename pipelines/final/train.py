@@ -56,16 +56,16 @@ def train_final(
     job = TrainingJob(
         str(shards), str(out), train.rules(), workers=train.loaders, every=train.checkpoint_every, facts=facts
     )
-    with tracked(train.mlflow, out, progress, warn) as told:
+    with tracked(train.mlflow, out, progress, warn) as reported:
         if resources.kind == "ray":
             from curate.engine.ray_train import run_ranks
 
             def on_ray(fn: Any, argument: Any) -> None:
                 run_ranks(fn, argument, train.processes, resources, out / "ray")
 
-            launch_on(on_ray, job, train.processes, told)
+            launch_on(on_ray, job, train.processes, reported)
         else:
-            launch(job, train.processes, told)
+            launch(job, train.processes, reported)
     sizes = [{k: s[k] for k in ("split", "records")} for s in shard_table(shards)]
     counts = {split: sum(s["records"] for s in sizes if s["split"] == split) for split in {s["split"] for s in sizes}}
     hashes = {name: filter_hash(folder) for name, folder in filters.items() if folder.is_dir()}
