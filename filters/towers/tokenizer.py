@@ -93,8 +93,11 @@ class WordPiece:
     @classmethod
     def load(cls, path: Path, context_length: int) -> WordPiece:
         """A tokenizer written by `save`; RecipeError where there is no file, or it is not one."""
+        if not path.is_file():
+            raise RecipeError(str(path), "is missing", "train the filter again")
+        data = path.read_bytes()
         try:
-            tokenizer = Tokenizer.from_buffer(path.read_bytes())
+            tokenizer = Tokenizer.from_buffer(data)
         except Exception:  # noqa: BLE001  the library raises nothing narrower on a bad file
             raise RecipeError(str(path), "is not a tokenizer", "train the filter again") from None
         return cls(tokenizer, context_length)

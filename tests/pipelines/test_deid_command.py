@@ -79,6 +79,8 @@ def test_less_safe_rules_are_said_aloud() -> None:
     assert load_release(None, ["header.retain=[uids]"]).header.retain == ("uids",)
     with pytest.raises(RecipeError, match="findings"):
         load_release(None, ["sections=[nonsense]"])
+    with pytest.raises(RecipeError, match=r"least has no effect on single files\n  fix: .*second_look\.share"):
+        load_release(None, ["deid.second_look.least=50"])
 
 
 def test_the_page_says_what_the_attestation_says_and_escapes_it() -> None:

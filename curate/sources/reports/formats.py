@@ -136,7 +136,7 @@ def is_fhir(head: bytes) -> bool:
 def open_bytes(path: Path, kind: Format | Literal["xml", "any"], max_bytes: int = MAX_BYTES) -> Iterator[Any]:
     """The file's bytes, inflated where they are gzip'd, as a stream that can ``peek``; a Parquet file or a workbook can
     ``seek`` as well. Raises DropRecord UNREADABLE_FILE, EMPTY_FILE, TOO_LARGE (inflated), and REFUSED_KIND where the
-    content is of another kind than ``kind``."""
+    content is of another kind than ``kind``; "any" is of none."""
     with reading():
         file: Any = open_file(path)
     with file:
