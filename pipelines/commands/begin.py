@@ -82,7 +82,7 @@ def schema(
     from pipelines.recipe.reference import schema as recipe_schema
 
     if yaml:
-        out.print(config_all(), markup=False, soft_wrap=True, highlight=False)
+        out.print(config_all(), markup=False, soft_wrap=True, highlight=False, end="")
     else:
         print_json(recipe_schema())
 

@@ -12,6 +12,7 @@ import yaml
 from pipelines.recipe.load import load_recipe, validated
 from pipelines.recipe.recipe import Recipe
 from pipelines.recipe.reference import config_all, reference, schema
+from tests.inline import curate
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = sorted((ROOT / "pipelines" / "recipes").glob("*.yaml"))
@@ -72,6 +73,7 @@ def test_the_recipe_with_every_field_loads_as_it_stands_and_holds_what_the_page_
     text = config_all()
     told = "write it anew: python -m pipelines.recipe.reference docs"
     assert (ROOT / "docs" / "config_all.yaml").read_text("utf-8") == text, told
+    assert curate("schema", "--yaml").stdout == text
     (tmp_path / "all.yaml").write_text(text)
     few = {"name": "everything", "out": "runs/everything", "secret": "secret.key"}
     few |= {"images": [{"name": "archive", "path": "/pacs"}], "reports": [{"path": "/ris.csv"}]}
