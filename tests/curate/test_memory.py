@@ -21,8 +21,9 @@ from curate.errors import DropRecord
 from curate.ingest import texts
 from curate.ingest.chain import IngestTask, ingest_parts
 from curate.ingest.rules import PictureRules, ReportRules
+from curate.ingest.sealed import NAMES, sealed_part
 from curate.ingest.sealed import WORDS as SHARED
-from curate.ingest.sealed import sealed_part
+from curate.ingest.texts import ReportStage
 from curate.memory import once, once_for, remembering
 from curate.record import INDEX, Reason
 from curate.sources.dicom.read import identity_of
@@ -159,6 +160,32 @@ def test_what_is_the_same_for_all_is_worked_out_once_and_what_is_someones_own_fo
         assert asked == ["a", ""]
         assert [once_for(who, lambda made: "own" in made, fn, "own") for who in "aba"] == ["own a", "own b", "own a"]
     assert asked == ["a", "", "a", "b"] and once_for("b", bool, fn, "all") == "all" and len(asked) == 5
+
+
+@pytest.mark.parametrize(
+    ("rules", "several"),
+    [({}, (1, 3, 3)), ({"dates": "mask"}, (1, 1, 1)), ({"replace": "surrogates"}, (3, 3, 3))],
+)
+def test_equal_reports_of_several_patients_become_what_each_becomes_alone(
+    rules, several, secret_file, tmp_path
+) -> None:
+    secret = SecretSource(str(secret_file))
+    for name in (SHARED, NAMES):
+        write_sealed(tmp_path / name, pa.table({"word": pa.array([], pa.string())}), secret.pseudonymizer())
+    stage = ReportStage(ReportRules(text=TextRules(**rules)), secret, str(tmp_path))
+    plain = "Lungs are clear, no effusion. Seen by Dr. Abiodun."
+    some = [(plain, None), (f"{plain} Since 12 March 2019 unchanged.", None), (plain, [("when", "2019-03-12")])]
+    patients = ("MRN15521", "MRN25521", "")
+    rows = [
+        {**dict.fromkeys((*INDEX.names, *texts.ATTRIBUTES, "actions")), "text": text, "meta": meta, "patient_id": who}
+        for text, meta in some
+        for who in patients
+    ]
+    alone = [stage(row) for row in rows]
+    with remembering():
+        assert [stage(row) for row in rows] == alone
+    written = [repr((row["text"], row["meta"])) for row in alone]
+    assert tuple(len(set(written[i : i + 3])) for i in (0, 3, 6)) == several
 
 
 def test_uids_that_no_text_of_a_series_has_are_not_asked_for() -> None:
