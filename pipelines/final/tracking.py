@@ -76,6 +76,8 @@ class _Run:
         self._client: Any = MlflowClient(tracking_uri=store)
         try:
             self.id = self._resumed() or self._begin()
+        except RecipeError:
+            raise
         except Exception as error:  # noqa: BLE001  MLflow's, requests' and the store's own
             problem = f"the store at {store} does not answer as MLflow's ({type(error).__name__})"
             raise RecipeError("train.mlflow", problem, "check the address, or take the field out") from None
@@ -86,18 +88,22 @@ class _Run:
             return None
         known = str(read_json(self._out / "mlflow.json")["run"])
         try:
-            sent = [m.step for m in self._client.get_metric_history(known, "loss")]
-        except Exception as error:  # another store, or a run that somebody deleted there
+            if self._client.get_run(known).info.lifecycle_stage != "active":  # somebody deleted it there
+                return None
+        except Exception as error:  # another store
             if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
                 raise
             return None
-        self._sent = max(sent, default=0)
+        self._sent = max((m.step for m in self._client.get_metric_history(known, "loss")), default=0)
         self._client.update_run(known, status="RUNNING")
         return known
 
     def _begin(self) -> str:
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
         found = self._client.get_experiment_by_name(name)
+        if found and found.lifecycle_stage != "active":
+            problem = f"the experiment {name!r} was deleted there"
+            raise RecipeError("train.mlflow", problem, "restore it, or name another: MLFLOW_EXPERIMENT_NAME")
         experiment = found.experiment_id if found else self._client.create_experiment(name)
         run = str(self._client.create_run(experiment, run_name=self._out.name).info.run_id)
         commit_json(self._out / "mlflow.json", {"run": run})

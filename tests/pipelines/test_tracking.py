@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from curate.errors import RecipeError
-from curate.storage import commit_bytes, commit_json
+from curate.storage import commit_bytes, commit_json, read_json
 from pipelines.final.tracking import tracked
 
 CARD = {
@@ -126,6 +126,28 @@ def test_a_store_that_goes_away_stops_no_training(server: str, tmp_path: Path, m
             told(1, 4, {})
         commit_json(out / "model" / "card.json", CARD)
     assert warned == []  # it was back at the end, and has the row
+
+
+@pytest.mark.slow  # MLflow makes its tables one by one
+def test_what_was_deleted_there_is_begun_anew_or_named(tmp_path: Path) -> None:
+    pytest.importorskip("sqlalchemy", reason="MLflow's store of a database needs it")
+    pytest.importorskip("mlflow.tracking", reason="mlflow-skinny is not installed")
+    from mlflow.tracking import MlflowClient
+
+    out, store = tmp_path / "e5f6", f"sqlite:///{tmp_path}/m.db"
+    curve(out, row(1, 2.0))
+    commit_json(out / "model" / "card.json", CARD)
+    client, runs = MlflowClient(tracking_uri=store), list[str]()
+    for _ in range(2):
+        with tracked(store, out, None, runs.append):
+            pass
+        runs.append(read_json(out / "mlflow.json")["run"])
+        assert [m.value for m in client.get_metric_history(runs[-1], "loss")] == [2.0]
+        client.delete_run(runs[-1])
+    assert len(set(runs)) == 2
+    client.delete_experiment(client.get_experiment_by_name("radsift").experiment_id)
+    with pytest.raises(RecipeError, match="'radsift' was deleted there"), tracked(store, out, None, print):
+        pass
 
 
 def refuse(*_: Any, **__: Any) -> Any:
