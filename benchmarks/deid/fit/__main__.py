@@ -2,7 +2,7 @@
 
     python -m benchmarks.deid.fit [--out FOLDER]        # where the product reads them, if no folder is named
 
-Texts with marked identifiers (`tagger_texts`) and sentences of our own making (`made_sentences`) give the decision per
+Texts with marked identifiers (`texts`) and sentences of our own making (`made_sentences`) give the decision per
 word, then the tagger, which is fitted to texts as a decision reads them that has not seen their writer: each of
 `FOLDS` is left out once. What networks that have not seen a fold say of its texts is what the limits are chosen by
 (`tagger_net.choose`), and it is told fold by fold. What is written is fitted to all. Seeds are fixed and one thread

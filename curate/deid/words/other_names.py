@@ -11,6 +11,7 @@ from curate.deid.words.lexicon import Lexicon
 
 _MAX_TITLED, _MAX_LED = 5, 4  # words of a name behind a title, behind a role
 _DENIALS = word_sections("context")["denials, elsewhere"]
+_WRAPPED = r"|[.:]?[ ]{0,3}\n[ ]{0,3}"
 _PLURAL = words("sigg drs dres dras sres messieurs mesdames mm herren profs")
 _AND = frozenset(["und", "e", "y", "et", "en", "ed"])
 
@@ -117,13 +118,15 @@ def _continues(words: list[Word], i: int, at: int, lexical: Lexicon, titled: boo
     gaps = (
         r"[ ]{1,2}|[.][ ]?|,[ ]|[-']"
         if i > at
-        else r"[.:]?[ ]{0,3}|[ ]?:[ ]{0,9}|[ ]?\([ ]?|,[ ]" + ("" if titled else r"|[ ]?[:=][ \t]*")
+        else r"[.:]?[ ]{0,3}|[ ]?:[ ]{0,9}|[ ]?\([ ]?|,[ ]" + (_WRAPPED if titled else r"|[ ]?[:=][ \t]*")
     )
     if re.fullmatch(gaps, word.gap) is None or not word.text.isalpha() or word.gap == "":
         return False
     if word.gap.startswith(".") and i > at and len(before.text) > 1:
         return False
     after = words[i + 1] if i + 1 < len(words) else None
+    if "\n" in word.gap and not _begins_line(word, after, lexical):
+        return False
     if (
         word.low in lexical.particles
         and not word.gap.startswith(",")
@@ -134,7 +137,8 @@ def _continues(words: list[Word], i: int, at: int, lexical: Lexicon, titled: boo
     if word.closed or word.low in lexical.acts or word.low in _DENIALS:
         ends = after is None or after.gap != " " or (after.maybe and not after.closed) or after.low in lexical.acts
         announced = titled or (":" in word.gap and ends)
-        return _is_closed_name(word, lexical, first=i == at, titled=announced, ends=ends)
+        first = i == at or (titled and before.low in lexical.particles)  # "DR. VAN DER MEER GEBELD"
+        return _is_closed_name(word, lexical, first=first, titled=announced, ends=ends)
     if word.low in lexical.roles and i > at:
         return False
     if not word.level and not word.text[0].isupper():
@@ -149,6 +153,15 @@ def _continues(words: list[Word], i: int, at: int, lexical: Lexicon, titled: boo
     if i == at:
         return _begins(words, i, lexical, titled)
     return before.low in lexical.particles or _follows_name(words, i, at, lexical, titled)
+
+
+def _begins_line(word: Word, after: Word | None, lexical: Lexicon) -> bool:
+    """A name that a line's end parts from its title; no heading, no finding: "Dr.\\nKleiner Erguss"."""
+    if word.low in lexical.particles:
+        return True
+    named = (word.maybe or not word.known) and word.text[0].isupper()
+    said = after is not None and after.gap == " " and lexical.is_medical(after.low) and not after.closed
+    return named and (word.closed or not lexical.is_medical(word.low)) and not (said and word.known)
 
 
 def _begins(words: list[Word], i: int, lexical: Lexicon, titled: bool) -> bool:

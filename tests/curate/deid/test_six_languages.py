@@ -65,6 +65,8 @@ def test_the_verifier_notices_a_text_left_as_it_was_and_is_quiet_about_the_clean
         ("de", "Lunge frei, kein Erguss.\nFRAU STOLZ GEBETEN ZU WARTEN. KEIN ERGUSS.", "STOLZ"),
         ("pt", "O pulmão está limpo.\nDONA CLARA TEM UM NÓDULO À DIREITA.", "CLARA"),
         ("nl", "Patiënt P. de Wit is gezien. Geen fractuur.", "Wit"),
+        ("nl", "Geen pleuravocht.\nDR. VAN DER MEER GEBELD. GEEN FRACTUUR.", "MEER"),
+        ("nl", "GEEN PLEURAVOCHT. DR. DE GROOT GEBELD. GEEN FRACTUUR.", "GROOT"),
     ],
 )
 def test_a_line_in_capitals_and_an_initial_before_a_particle_hide_no_name(code, text, gone):
@@ -127,3 +129,30 @@ def test_a_section_in_a_language_that_the_recipe_did_not_choose_withholds_the_re
 )
 def test_the_verifier_tells_a_name_behind_a_title_from_a_person_by_sex(text, named):
     assert (Finding.NAME in findings([text], [], sources=[text])) == named
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("Überwiesen wurde Frau\nStolz, Thorax. Die Lunge ist frei.", "Stolz"),
+        ("El informe de la Dra.\nPardo fue comunicado. No hay derrame.", "Pardo"),
+        ("Le scanner est demandé par le Docteur\nPetit pour douleur. Pas de fracture.", "Petit"),
+        ("De uitslag is doorgebeld aan dr.\nde Groot. Geen fractuur.", "Groot"),
+        ("O resultado foi comunicado à Dra.\nLeite. Sem fratura.", "Leite"),
+    ],
+)
+def test_a_lines_end_parts_no_name_from_its_title(text, gone):
+    assert gone not in scrub(text, [], "P1", PSEUDO, RULES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Zuweiser: Dr.\nBefund: Kein Erguss, keine Fraktur.",
+        "Zuweiser: Dr.\nKleiner Erguss links, keine Fraktur.",
+        "Médecin : Dr\nPetit épanchement pleural droit. Pas de fracture.",
+        "Medico: Dr.\nNo se observa derrame pleural.",
+    ],
+)
+def test_what_a_report_says_below_a_bare_title_stays(text):
+    assert scrub(text, [], "P1", PSEUDO, RULES) == text
