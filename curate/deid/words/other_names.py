@@ -160,8 +160,8 @@ def _begins_line(word: Word, after: Word | None, lexical: Lexicon) -> bool:
     if word.low in lexical.particles:
         return True
     named = (word.maybe or not word.known) and word.text[0].isupper()
-    said = after is not None and after.gap == " " and lexical.is_medical(after.low) and not after.closed
-    return named and (word.closed or not lexical.is_medical(word.low)) and not (said and word.known)
+    described = after is not None and after.gap == " " and lexical.is_medical(after.low) and not after.closed
+    return named and (word.closed or not lexical.is_medical(word.low)) and not (described and word.known)
 
 
 def _begins(words: list[Word], i: int, lexical: Lexicon, titled: bool) -> bool:

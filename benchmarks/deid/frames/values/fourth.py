@@ -1,6 +1,6 @@
 """What the slots of the fourth frames are filled with: the families of forms of nine countries, and values in words.
 
-The slots are those of `frame_values`; what stands in ((...)) says what kind of thing it is and may stay or go.
+The slots are those of `first`; what stands in ((...)) says what kind of thing it is and may stay or go.
 """
 
 from __future__ import annotations

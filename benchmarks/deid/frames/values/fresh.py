@@ -1,6 +1,6 @@
 """What the slots of the fresh frames are filled with where it differs: numbers, dates and places of other forms.
 
-The same slots as `frame_values`, in forms that its other halves have not: who mends a rule on what the other halves
+The same slots as `first`, in forms that its other halves have not: who mends a rule on what the other halves
 showed has not seen these. Two kinds more that 45 CFR 164.514(b)(2)(i) names, (J) account numbers and (L) vehicle
 identifiers; a bare year may stay or go, for (C) lets it stay.
 """

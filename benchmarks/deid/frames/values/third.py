@@ -1,6 +1,6 @@
 """What the slots of the third frames are filled with: people written in more ways, numbers, dates and places of others.
 
-The slots of `frame_values`, in forms that neither it nor `frame_values_fresh` has, from the formats of eight countries'
+The slots of `first`, in forms that neither it nor `fresh` has, from the formats of eight countries'
 hospitals; a slot that ends in a country's letters (`phoneie`, `addrph`) is of that country whatever the style. Kinds
 more: the employer and the school of a patient or relative (45 CFR 164.514(b)(2)(i) names employers; a school is as
 telling) and a patient's initials (parts of a name are names, says the Department's guidance). Staff's reference
