@@ -1,8 +1,9 @@
 """Nothing leaves the machine: what the libraries would send, fetch or leave behind elsewhere is switched off here.
 
 `curate/__init__.py` imports this before anything else, for such switches are read when a library is imported or asked
-for the first time; child processes inherit them. What a user asks for by name (weights of a hub, in a recipe) is let
-through by `filters.towers.hub` alone. A test watches the system calls of the main commands (tests/test_offline.py).
+for the first time; child processes inherit them. What a user asks for by name in a recipe is let through: weights of a
+hub by `filters.towers.hub` alone, a training's numbers to a server by `pipelines.final.tracking`. A test watches the
+system calls of the main commands (tests/test_offline.py).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _SWITCHES = {
     "DO_NOT_TRACK": "1",
     "DISABLE_TELEMETRY": "1",
     "WANDB_MODE": "disabled",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
     "NO_ALBUMENTATIONS_UPDATE": "1",
 }
 _HUB = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")

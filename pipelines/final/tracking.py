@@ -7,6 +7,7 @@ path. The run's own files stay what counts; a store that goes away in the middle
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,9 +22,8 @@ from filters.training.curve import Progress, Row, read_curve
 _EXPERIMENT = "radsift"
 _AT_MOST = 100  # parameters a request, the server's limit
 _LONGEST = 500  # characters of a parameter that every server takes
-# MLflow's own: nothing to its makers, and no minutes of trying again inside a training
+# MLflow's own: no minutes of trying again inside a training
 _ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # which is the command's
@@ -50,7 +50,11 @@ def tracked(
             progress(done, steps, row)
         run.send_rows()
 
-    yield both
+    try:
+        yield both
+    except BaseException as error:
+        run.end("FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
     run.send_rows()
     run.finish(read_json(out / "model" / "card.json"))
     if run.lost:
@@ -113,6 +117,7 @@ class _Run:
         """Send the curve's rows that the store lacks."""
         from mlflow.entities import Metric
 
+        self.lost = ""
         rows: list[Row] = [row for row in read_curve(self._out) if row["step"] > self._sent]
         now = int(time.time() * 1000)
         for row in rows:
@@ -129,24 +134,28 @@ class _Run:
         flat = [Param(name, value[:_LONGEST]) for name, value in _flat(facts)]
         for first in range(0, len(flat), _AT_MOST):
             self._send(params=flat[first : first + _AT_MOST])
-        try:
-            self._client.set_terminated(self.id, "FINISHED")
-        except Exception as error:  # noqa: BLE001
-            self.lost = type(error).__name__
+        self.end("FINISHED")
+
+    def end(self, status: str) -> None:
+        """End the run there; one that is gone on with begins again."""
+        self._ask("set_terminated", status)
 
     def _send(self, **values: Any) -> bool:
+        return self._ask("log_batch", **values)
+
+    def _ask(self, request: str, *arguments: Any, **values: Any) -> bool:
         try:
-            self._client.log_batch(self.id, **values)
+            getattr(self._client, request)(self.id, *arguments, **values)
         except Exception as error:  # noqa: BLE001  a store that is away is no reason to lose a training
             self.lost = f"the store could not be written to ({type(error).__name__})"
             return False
-        self.lost = ""
         return True
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for key, part in value.items():
-            yield from _flat(part, f"{name}.{key}" if name else str(key))
+            key = re.sub(r"[^\w.\- ]", "", str(key))  # what the server takes in a name
+            yield from _flat(part, f"{name}.{key}" if name else key)
     else:
         yield name, str(value)

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from curate.errors import RecipeError
+from curate.errors import RecipeError, RunError
 from curate.storage import commit_bytes, commit_json, read_json
+from filters.training.shards import TRUNCATED
 from pipelines.final.tracking import tracked
 
 CARD = {
     "arch": {"name": "tiny"},
     "objective": "clip",
     "rules": {"batch": 8, "lr": 0.001},
-    "data": {"records": 24},
+    "data": {"records": 24, "skipped": {TRUNCATED: 1}},
     "training": "0123",
     "versions": {"torch": "2"},
 }
@@ -56,6 +59,75 @@ def test_a_store_that_cannot_be_used_is_told_before_the_training(tmp_path: Path)
     except ImportError:
         with pytest.raises(RecipeError, match="not installed"), tracked("http://127.0.0.1:9", tmp_path, None, print):
             pass
+
+
+class Store:
+    """In the place of MLflow's client: ``failing`` says of which requests' number it refuses."""
+
+    def __init__(self, tracking_uri: str = "", failing: Container[int] = ()) -> None:
+        self.asked, self.failing, self.status = 0, failing, "RUNNING"
+        self.metrics, self.params = list[Any](), dict[str, str]()
+
+    def get_experiment_by_name(self, name: str) -> None:
+        return None
+
+    def create_experiment(self, name: str) -> str:
+        return name
+
+    def create_run(self, experiment: str, run_name: str) -> Any:
+        return SimpleNamespace(info=SimpleNamespace(run_id="1"))
+
+    def log_batch(self, run: str, metrics: Sequence[Any] = (), params: Sequence[tuple[str, str]] = ()) -> None:
+        self.asked += 1
+        if self.asked in self.failing:
+            raise ConnectionError
+        assert all(re.fullmatch(r"[/\w.\- ]+", name) for name, _ in params)  # what MLflow lets be a name
+        self.metrics += metrics
+        self.params.update(params)
+
+    def set_terminated(self, run: str, status: str) -> None:
+        self.status = status
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    made = Store()
+    named = {"tracking": SimpleNamespace(MlflowClient=lambda tracking_uri: made)}
+    named["entities"] = SimpleNamespace(Metric=lambda *values: values, Param=lambda *values: values)
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(**named))
+    for name, module in named.items():
+        monkeypatch.setitem(sys.modules, f"mlflow.{name}", module)
+    return made
+
+
+@pytest.mark.parametrize(("failing", "lacks"), [((), 0), ((1,), 0), ((1, 2), 1), ((2, 3), 1)])
+def test_what_the_store_lacks_is_told_though_it_takes_what_comes_after(
+    store: Store, failing: tuple[int, ...], lacks: int, tmp_path: Path
+) -> None:
+    store.failing, warned = failing, list[str]()
+    with tracked("http://store", tmp_path, None, warned.append) as told:
+        curve(tmp_path, row(1, 2.0))
+        assert told is not None
+        told(1, 4, {})
+        curve(tmp_path, row(1, 2.0), row(2, 1.5))
+        commit_json(tmp_path / "model" / "card.json", CARD)
+    assert len(warned) == lacks and store.status == "FINISHED"
+    assert len(store.metrics) + bool(store.params) == 3 or lacks
+
+
+@pytest.mark.parametrize(("error", "status"), [(RunError("no"), "FAILED"), (KeyboardInterrupt(), "KILLED")])
+def test_a_training_that_ends_badly_is_not_left_running_there(
+    store: Store, error: BaseException, status: str, tmp_path: Path
+) -> None:
+    with pytest.raises(type(error)), tracked("http://store", tmp_path, None, print):
+        raise error
+    assert store.status == status
+
+
+def test_mlflows_telemetry_stays_off_whatever_is_left_in_the_environment() -> None:
+    told = "import curate, os; print(os.environ['MLFLOW_DISABLE_TELEMETRY'])"
+    left = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "false"}
+    assert subprocess.run([sys.executable, "-c", told], env=left, capture_output=True, text=True).stdout == "true\n"
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +172,11 @@ def test_the_curve_arrives_once_whatever_stops_in_between(server: str, tmp_path:
         assert told is not None
         told(2, 4, {})
         raise KeyboardInterrupt
+    client = MlflowClient(tracking_uri=server)
+    assert client.get_run(read_json(out / "mlflow.json")["run"]).info.status == "KILLED"
     with tracked(server, out, None, warned.append) as told:
         curve(out, row(1, 2.0), row(2, 1.5), row(3, 1.25), row(4, 1.0))
         commit_json(out / "model" / "card.json", CARD)
-    client = MlflowClient(tracking_uri=server)
     (found,) = client.search_runs([client.get_experiment_by_name("radsift").experiment_id])
     history = client.get_metric_history(found.info.run_id, "loss")
     assert sorted((m.step, m.value) for m in history) == [(1, 2.0), (2, 1.5), (3, 1.25), (4, 1.0)]
