@@ -47,7 +47,7 @@ SENTENCES = 50_000  # texts of them, for the decision per word
 OFTEN = 2  # times the words of marked texts count there
 TIMES_WORDS, TIMES_TAGGER = 4, 3  # times each marked text is drawn anew
 TIMES_PLAIN = 6
-EVERY = 5  # of which held-out texts one is asked for the limits
+EVERY = 5  # of so many readings of texts that were held out one is asked
 SMALL, STEPS = 500, 127  # rows of a table that is kept as it is; steps on either side of 0 of those of a larger one
 
 
@@ -68,13 +68,13 @@ def fit_words_blind() -> list[words_net.Numbers]:
 
 
 def judged(texts: Sequence[Marked]) -> list[Example]:
-    """As written, and every third in capitals and another third in small letters as well."""
+    """As written, and every third in capitals and another third in small letters as well; of these every fifth."""
     found = []
     for number, one in enumerate(texts):
         for change in ((str,), (str, str.upper), (str, str.lower))[number % 3]:
             pieces = [(k, "".join(change(c) if len(change(c)) == 1 else c for c in t)) for k, t in one.pieces]
-            found.append(example(Marked(one.key, pieces)))
-    return found
+            found.append(Marked(one.key, pieces))
+    return [example(one) for one in found[::EVERY]]
 
 
 def told(held: Sequence[Held], limits: tagger_net.Numbers | None) -> str:
@@ -118,7 +118,7 @@ def fit(out: Path) -> None:
     blind = fit_words_blind()
     drawn = read(blind)
     held = [held_out(left_out, blind, drawn) for left_out in range(len(FOLDS))]
-    limits = tagger_net.choose([one for some in held for one in some][::EVERY])
+    limits = tagger_net.choose([one for some in held for one in some])
     print("limits", {name: [round(float(x), 3) for x in values] for name, values in limits.items()})
     for names, some in zip(FOLDS, held, strict=True):
         print("".join(names), f"rules alone: {told(some, None)}\n  with tagger: {told(some, limits)}", flush=True)

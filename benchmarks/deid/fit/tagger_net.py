@@ -212,6 +212,7 @@ class Held:
     text: Text
     chances: NDArray[np.float32]
     counts: dict[tuple[tuple[int, int], ...], Counter[str]] = field(default_factory=dict)
+    known: dict[bytes, Counter[str]] = field(default_factory=dict)  # by what is asked of the chances
 
     @classmethod
     def of(cls, one: Example, fitted: Numbers) -> Held:
@@ -223,6 +224,12 @@ class Held:
 
     def counted(self, limits: Numbers | None) -> Counter[str]:
         """What was left and lost with such limits, or without the tagger: "hard", "hard of", ..."""
+        asked = b"" if limits is None else _asked(self.chances, limits)
+        if asked not in self.known:
+            self.known[asked] = self._count(limits)
+        return self.known[asked]
+
+    def _count(self, limits: Numbers | None) -> Counter[str]:
         seen = self.one.seen
         spans = seen.spans
         if limits is not None:
@@ -242,6 +249,16 @@ class Held:
                     if group == "hard":
                         self.counts[key].update({gold.kind + suffix: 1})
         return self.counts[key]
+
+
+def _asked(chances: NDArray[np.float32], limits: Numbers) -> bytes:
+    """All that `revision.revised` asks of ``chances``: limits that answer alike do alike."""
+    nobody, place = chances[:, :1], chances[:, tagger.LABELS.index("ADDRESS")][:, None]
+    begin = limits["begin"][1 + chances[:, 1:].argmax(axis=1)][:, None]
+    anybody = np.concatenate([begin, np.broadcast_to([*limits["inside"], *limits["sure"]], (len(begin), 3))], axis=1)
+    return b"".join(
+        some.tobytes() for some in (1 - nobody >= anybody, place >= limits["site"], nobody < limits["back"])
+    )
 
 
 def _untimed(timed: NDArray[np.bool_], start: int, end: int) -> list[tuple[int, int]]:

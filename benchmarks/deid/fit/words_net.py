@@ -95,8 +95,8 @@ class Net(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.one = torch.nn.EmbeddingBag(features.WIDTH + 1, HIDDEN, mode="sum", padding_idx=features.WIDTH)
-        torch.nn.init.uniform_(self.one.weight, -(features.WIDTH**-0.5), features.WIDTH**-0.5)
+        most = features.WIDTH**-0.5
+        self.one = torch.nn.Parameter(torch.empty(features.WIDTH, HIDDEN).uniform_(-most, most))
         self.bias = torch.nn.Parameter(torch.zeros(HIDDEN))
         self.two = torch.nn.Linear(HIDDEN, 1)
         self.drop = torch.nn.Dropout(0.3)
@@ -104,7 +104,9 @@ class Net(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         # features are left out by chance, so that no one of them is all that speaks for a sentence known by heart
         kept = (torch.rand(x.shape) > LEFT_OUT).float() / (1 - LEFT_OUT)
-        return self.two(self.drop(torch.relu(self.one(x.long(), per_sample_weights=kept) + self.bias)))[:, 0]
+        # one product of matrices takes .6 of what looking rows up and adding them does
+        there = torch.zeros(len(x), features.WIDTH + 1).scatter_(1, x.long(), kept)[:, :-1]
+        return self.two(self.drop(torch.relu(there @ self.one + self.bias)))[:, 0]
 
 
 def fit(rows: Rows) -> dict[str, NDArray[np.floating]]:
@@ -126,7 +128,7 @@ def fit(rows: Rows) -> dict[str, NDArray[np.floating]]:
             total += loss.item()
     print(f"words: {len(x)} rows, loss {total / (len(x) // BATCH):.4f}", flush=True)
     return {
-        "hidden": net.one.weight.detach()[: features.WIDTH].numpy().astype(np.float16),
+        "hidden": net.one.detach().numpy().astype(np.float16),
         "hidden_bias": net.bias.detach().numpy(),
         "out": net.two.weight.detach()[0].numpy(),
         "out_bias": net.two.bias.detach().numpy(),
