@@ -66,7 +66,7 @@ def _kept(run: Run, column: str, keys: Sequence[str]) -> Vectors:
     if rows is None or not keys:
         return [], np.zeros((0, 0), np.float32)
     found = run.collected(rows.filter(pl.col("key").is_in(keys)).drop_nulls().sort("key"))
-    return found["key"].to_list(), np.nan_to_num(np.stack(found[column].to_list()).astype(np.float32))
+    return found["key"].to_list(), np.nan_to_num(np.array(found[column].to_list(), np.float32))
 
 
 def _towers_of(run: Run) -> Path | None:

@@ -83,6 +83,7 @@ def test_a_run_drops_what_looks_and_says_the_same(secret_file: Path, tmp_path: P
     off = ~np.eye(len(near), dtype=bool)
     assert spearmanr(near[off], alike[off]).statistic < -0.3  # alike pictures lie near each other
     kept, of = _kept(opened, "dfn_image_embedding", [r["key"] for r in drawn["records"]])
+    assert _kept(opened, "dfn_image_embedding", ["0" * 32])[0] == []  # none of the draw has one
     folder = _towers_of(opened)
     assert folder == opened.filters["dfn"]
     keys, encoded = _encoded(opened, folder, kept, lambda *_: None)  # of pictures that were read again

@@ -231,7 +231,8 @@ def _is_known(code: str, word: str) -> bool:
             return True
         if (is_cognate(form) or _derived(form, lexical)) and not lexical.is_maybe_name(form):
             return True
-        if lexical.compounds and _compound(form, lexical, 3):
+        named = lexical.is_maybe_name(form) and not kind(form) & Kind.EPONYM  # Winterstein, no Fleischner
+        if lexical.compounds and not named and _compound(form, lexical, 3):
             return True
         if _prefixed(form, lexical) or (_MEDICAL_END.fullmatch(form) and not lexical.is_name(form)):
             return True

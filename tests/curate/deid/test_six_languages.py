@@ -66,6 +66,7 @@ def test_the_verifier_notices_a_text_left_as_it_was_and_is_quiet_about_the_clean
         ("pt", "O pulmão está limpo.\nDONA CLARA TEM UM NÓDULO À DIREITA.", "CLARA"),
         ("nl", "Patiënt P. de Wit is gezien. Geen fractuur.", "Wit"),
         ("nl", "Geen pleuravocht.\nDR. VAN DER MEER GEBELD. GEEN FRACTUUR.", "MEER"),
+        ("nl", "Beoordeling door Grotheer besproken. Geen fractuur in de hand.", "Grotheer"),
         ("nl", "GEEN PLEURAVOCHT. DR. DE GROOT GEBELD. GEEN FRACTUUR.", "GROOT"),
     ],
 )
@@ -76,6 +77,7 @@ def test_a_line_in_capitals_and_an_initial_before_a_particle_hide_no_name(code, 
 @pytest.mark.parametrize(
     "code,text",
     [
+        ("de", "Fleischner-Kriterien erfüllt. Kein Erguss."),
         ("de", "Kein Endoleck, gruppierter Mikrokalk links. Knie-TEP rechts regelrecht."),
         ("de", "Die Kollegen der Neurologie wurden informiert."),
         ("fr", "Coxalgie droite, échographie transfontanellaire normale, odontoïde centrée."),
