@@ -94,14 +94,16 @@ _MIN_WORDS = 3  # words of four and more letters that tell a language without it
 @lru_cache(maxsize=64)
 def language(text: str) -> str:
     """The language code by a text's function words: "en" unless another language has more of them; by frequent words
-    where it has none of any."""
+    where it has none of any and English knows less than half of it, or half where the other language knows all."""
     words = Counter(re.findall(r"[^\W\d_]+", plain(text).lower()))
     votes = {code: sum(n for w, n in words.items() if w in own) for code, own in _FUNCTION.items()}
     if not any(votes.values()):
         long = [w for w in words if len(w) > 3]
         votes["en"] = sum(w in known_words() for w in long)
-        if len(long) > _MIN_WORDS:
-            votes |= {code: sum(w in frequent for w in long) for code, frequent in _frequent().items()}
+        least = len(long) if 2 * votes["en"] == len(long) else 0
+        if 2 * votes["en"] <= len(long) > _MIN_WORDS:
+            counts = {code: sum(w in frequent for w in long) for code, frequent in _frequent().items()}
+            votes |= {code: n for code, n in counts.items() if n >= least}
     best = max(CODES, key=lambda code: votes[code])
     return best if votes[best] > votes["en"] else "en"
 

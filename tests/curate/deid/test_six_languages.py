@@ -121,6 +121,19 @@ def test_a_section_in_a_language_that_the_recipe_did_not_choose_withholds_the_re
 
 
 @pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("We will move to Leeds in September", "en"),
+        ("Khayamnandi Community Health Centre", "en"),
+        ("SISTER MARY JOSEPH NODULE 21 MM", "en"),
+        ("edema partes moles 3o dedo", "pt"),
+    ],
+)
+def test_a_line_without_grammar_is_english_where_english_knows_half_of_it(text, code):
+    assert language(text) == code
+
+
+@pytest.mark.parametrize(
     ("text", "named"),
     [
         ("Untersucher: Dr. Mann. Kein Pneumothorax, die Lunge ist frei.", True),
