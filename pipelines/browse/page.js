@@ -134,10 +134,10 @@ function card(r) {
 }
 function side(r, title) {
   const boxes = r.painted || [];
-  const layer = svg("svg", {viewBox: `0 0 ${r.width} ${r.height}`, "aria-hidden": "true"}, ...boxes.map(([x, y, w, h]) => svg("rect", {x, y, width: w, height: h})));
+  const layer = () => svg("svg", {viewBox: `0 0 ${r.width} ${r.height}`, "aria-hidden": "true"}, ...boxes.map(([x, y, w, h]) => svg("rect", {x, y, width: w, height: h})));
   const known = ["split", "modality", "body_part", "view", "sex", "age", "source", "finding", "text_from", "drop_stage", "duplicate_of"];
   const look = el("div", {}, el("h3", {}, title), r.kept === undefined ? null : outcome(r),
-    r.width ? el("div", {class: "picture"}, el("img", {src: source(r.key, "image"), alt: "the picture as it was written"}), layer) : picture(r, "image"),
+    r.width ? el("div", {class: "picture"}, el("img", {src: source(r.key, "image"), alt: "the picture as it was written"}), layer()) : picture(r, "image"),
     r.width ? el("p", {class: "note"}, boxes.length ? `${boxes.length} places painted over, ${(100 * (r.painted_share || 0)).toFixed(2)} % of the picture` : "nothing was painted over") : null);
   const told = el("div", {}, r.sections && r.sections.length ? el("div", {}, ...r.sections.flatMap(([name, said]) => [el("h3", {}, name), el("p", {class: "text"}, ...texts(said, hits()))]))
       : r.text ? el("p", {class: "text"}, ...texts(r.text, hits())) : el("p", {class: "absent"}, "no text"),
