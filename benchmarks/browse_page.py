@@ -97,10 +97,13 @@ def visit(server: Server, width: int, dark: bool, folder: Path, axe: str) -> lis
             run("document.getElementById('cut-groups').open = true")
             capture("cut")
             run("document.getElementById('back').click()")
-        run("document.querySelector('.card > button').click()")
-        until(lambda: run("return document.getElementById('one').open"))
-        capture("record")
-        run("document.getElementById('one').close(); document.getElementById('cut').open = false")
+        for card, picture in (("", "record"), (":has(.none)", "")):  # the first record, and one without a picture
+            if run(f"const b = document.querySelector('.card > button{card}'); b?.click(); return Boolean(b)"):
+                until(lambda: run("return document.getElementById('one').open"))
+                if picture:
+                    capture(picture)
+                run("document.getElementById('one').close()")
+        run("document.getElementById('cut').open = false")
         _visit_map(server, run, capture)
         _mark_one(server, browser, capture)
     except TimeoutError as error:
